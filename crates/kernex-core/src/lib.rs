@@ -1,0 +1,21 @@
+//! The vocabulary of Kernex: ids, versions, states and their legal transitions, device configuration.
+//!
+//! Every program speaks these words. The crate does no I/O and reads no clock: the time is a parameter, and ids are
+//! made from it.
+
+pub mod config;
+pub mod ids;
+pub mod name;
+pub mod state;
+pub mod time;
+pub mod version;
+
+pub use config::{ConfigError, ConfigPatch, DeviceConfig, LogLevel};
+pub use ids::{BundleId, DeploymentId, DeviceId, OrganizationId, RegistrationTokenId, RequestId, SessionId, UserId};
+pub use name::{BundleName, InvalidName};
+pub use state::{
+    DeploymentKind, DeploymentStatus, DeviceHealth, DeviceStatus, FailureCode, Membership, ResultStatus, Role,
+    TargetState,
+};
+pub use time::{Clock, Timestamp};
+pub use version::{BundleVersion, InvalidVersion};
