@@ -1,1 +1,8 @@
-//! Kernex.
+//! Typed client of the published API: [`DeviceClient`] for agents and the simulator, [`OperatorClient`] for the CLI and
+//! tests. There is no private door: it sends what `docs/api-design.md` says, and nothing else.
+
+mod error;
+mod http;
+
+pub use error::Error;
+pub use http::{HttpOptions, build_http_client};
