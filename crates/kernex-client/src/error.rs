@@ -1,5 +1,7 @@
 //! What can go wrong between a client and the control plane.
 
+use std::time::Duration;
+
 use kernex_api::Problem;
 
 /// Why a request did not succeed.
@@ -25,6 +27,17 @@ pub enum Error {
     /// The control plane refused the request and said why.
     #[error("{0}")]
     Refused(Box<Problem>),
+    /// The control plane is busy or a dependency of it is down, and it said when to come back.
+    #[error("{source}; come back in {} s", retry_after.as_secs())]
+    Busy {
+        /// How long to wait at least.
+        retry_after: Duration,
+        /// The refusal itself.
+        source: Box<Error>,
+    },
+    /// The device has no id yet.
+    #[error("this device is not registered yet")]
+    NotRegistered,
     /// Something other than Kernex answered, or an incompatible version.
     #[error("unexpected answer with status {status} from {address}: {reason}")]
     Unexpected {
@@ -38,6 +51,14 @@ pub enum Error {
     /// The request could not be signed.
     #[error(transparent)]
     Signing(#[from] kernex_api::signing::SigningKeyError),
+    /// The bytes that arrived are not those that were promised; they were thrown away.
+    #[error("the bytes have the SHA-256 {actual}, but {expected} was expected")]
+    Checksum {
+        /// The digest that was promised, lower-case hex.
+        expected: String,
+        /// The digest of what arrived, lower-case hex.
+        actual: String,
+    },
     /// A local file could not be read or written.
     #[error("{0}")]
     File(#[from] std::io::Error),
@@ -48,6 +69,7 @@ impl Error {
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Refused(problem) => Some(problem),
+            Self::Busy { source, .. } => source.problem(),
             _ => None,
         }
     }
@@ -57,6 +79,15 @@ impl Error {
         match self {
             Self::Refused(problem) => Some(problem.status),
             Self::Unexpected { status, .. } => Some(*status),
+            Self::Busy { source, .. } => source.status(),
+            _ => None,
+        }
+    }
+
+    /// How long the control plane asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } => Some(*retry_after),
             _ => None,
         }
     }
