@@ -86,7 +86,7 @@ pub(crate) fn network_error(base: &Url, error: reqwest::Error) -> Error {
 pub(crate) async fn read_json<T: DeserializeOwned>(base: &Url, response: Response) -> Result<T, Error> {
     let response = check_status(base, response).await?;
     let status = response.status().as_u16();
-    let body = read_body(base, response).await?;
+    let body = read_bytes(base, response).await?;
     serde_json::from_slice(&body).map_err(|error| Error::Unexpected {
         address: origin(base),
         status,
@@ -100,7 +100,7 @@ pub(crate) async fn check_status(base: &Url, response: Response) -> Result<Respo
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
         return Ok(response);
     }
-    let body = read_body(base, response).await?;
+    let body = read_bytes(base, response).await?;
     match serde_json::from_slice::<Problem>(&body) {
         Ok(problem) => Err(Error::Refused(Box::new(problem))),
         Err(_) => Err(Error::Unexpected {
@@ -111,7 +111,8 @@ pub(crate) async fn check_status(base: &Url, response: Response) -> Result<Respo
     }
 }
 
-async fn read_body(base: &Url, mut response: Response) -> Result<Vec<u8>, Error> {
+/// Reads a body of at most 16 MiB.
+pub(crate) async fn read_bytes(base: &Url, mut response: Response) -> Result<Vec<u8>, Error> {
     let status = response.status().as_u16();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| network_error(base, error))? {
