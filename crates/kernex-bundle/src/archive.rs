@@ -12,8 +12,8 @@ mod reader;
 mod tar_stream;
 mod tree;
 
-pub(crate) use error::shown;
 pub use error::ArchiveError;
+pub(crate) use error::shown;
 pub use path::{EntryPath, PathProblem};
 pub use reader::{ArchiveReader, Entry, EntryKind};
 pub(crate) use tree::Tree;

@@ -9,17 +9,21 @@ pub mod archive;
 pub mod digest;
 pub mod inspect;
 pub mod manifest;
+#[cfg(unix)]
 pub mod pack;
 #[cfg(unix)]
 pub mod unpack;
 
-pub use archive::{ArchiveError, ArchiveFormat, ArchiveReader, Entry, EntryKind, EntryPath, Limits, PathProblem};
+pub use archive::{
+    ArchiveError, ArchiveFormat, ArchiveReader, Entry, EntryKind, EntryPath, Limits, PathProblem,
+};
 pub use digest::{Digest, HashingReader, HashingWriter, InvalidDigest, sha256_file};
 pub use inspect::{BundleFile, BundleFiles, Inspection, MissingFile, check_references, inspect};
 pub use manifest::{
-    Compatibility, Health, HealthCheck, Incompatible, MANIFEST_SCHEMA, MAX_MANIFEST_BYTES, Manifest, ManifestError,
-    Model, Platform, Restart, Script, Workload,
+    Compatibility, Health, HealthCheck, Incompatible, MANIFEST_SCHEMA, MAX_MANIFEST_BYTES, Manifest,
+    ManifestError, Model, Platform, Restart, Script, Workload,
 };
+#[cfg(unix)]
 pub use pack::{PackError, PackOptions, Packed, pack, pack_to_file};
 #[cfg(unix)]
 pub use unpack::{Unpacked, unpack};

@@ -46,8 +46,10 @@ fn is_harmless(key: &[u8]) -> bool {
         &[b"mtime", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname", b"comment", b"charset"];
     const FAMILIES: &[&[u8]] = &[b"SCHILY.", b"LIBARCHIVE.", b"RHT.", b"MSWINDOWS."];
     // Rights that a program would have on the machine where the archive was made, and not on a device: better said.
-    const PRIVILEGES: &[&[u8]] = &[b"SCHILY.xattr.security.capability", b"LIBARCHIVE.xattr.security.capability"];
-    !PRIVILEGES.contains(&key) && (KEYS.contains(&key) || FAMILIES.iter().any(|family| key.starts_with(family)))
+    const PRIVILEGES: &[&[u8]] =
+        &[b"SCHILY.xattr.security.capability", b"LIBARCHIVE.xattr.security.capability"];
+    !PRIVILEGES.contains(&key)
+        && (KEYS.contains(&key) || FAMILIES.iter().any(|family| key.starts_with(family)))
 }
 
 /// Calls `visit` for each `length key=value\n`.
@@ -56,7 +58,8 @@ fn each_record(
     mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), ArchiveError>,
 ) -> Result<(), ArchiveError> {
     while !data.is_empty() {
-        let (record, rest) = split_record(data).ok_or_else(|| ArchiveError::corrupt("a PAX header is malformed"))?;
+        let (record, rest) =
+            split_record(data).ok_or_else(|| ArchiveError::corrupt("a PAX header is malformed"))?;
         let equals = record.iter().position(|b| *b == b'=');
         let (key, value) = match equals {
             Some(at) if at > 0 => (&record[..at], &record[at + 1..]),
@@ -107,7 +110,9 @@ mod tests {
 
     #[test]
     fn attributes_that_change_the_content_are_refused() {
-        for (data, key) in [(&b"22 GNU.sparse.major=1\n"[..], "GNU.sparse.major"), (b"14 linkpath=a\n", "linkpath")] {
+        for (data, key) in
+            [(&b"22 GNU.sparse.major=1\n"[..], "GNU.sparse.major"), (b"14 linkpath=a\n", "linkpath")]
+        {
             assert_eq!(read(data).unwrap().refused.as_deref(), Some(key));
             assert!(read_global(data).is_err());
         }

@@ -19,7 +19,12 @@ struct Node {
 impl Tree {
     /// Adds an entry with the folders above it, and refuses what clashes with an earlier one. The same folder may
     /// come again.
-    pub(crate) fn insert(&mut self, path: &EntryPath, kind: EntryKind, max_entries: u32) -> Result<(), ArchiveError> {
+    pub(crate) fn insert(
+        &mut self,
+        path: &EntryPath,
+        kind: EntryKind,
+        max_entries: u32,
+    ) -> Result<(), ArchiveError> {
         let text = path.as_str();
         let (parent, _) = path.split();
         if !parent.is_empty() && !self.is_known_folder(parent) {
@@ -39,9 +44,14 @@ impl Tree {
         let entry = || shown(path.as_bytes());
         match self.nodes.get(key.as_str()) {
             Some(node) if &*node.path != path => {
-                return Err(ArchiveError::CaseCollision { entry: entry(), other: shown(node.path.as_bytes()) });
+                return Err(ArchiveError::CaseCollision {
+                    entry: entry(),
+                    other: shown(node.path.as_bytes()),
+                });
             }
-            Some(node) if node.is_folder != is_folder => return Err(ArchiveError::FileAndFolder { entry: entry() }),
+            Some(node) if node.is_folder != is_folder => {
+                return Err(ArchiveError::FileAndFolder { entry: entry() });
+            }
             Some(_) if is_folder => return Ok(()),
             Some(_) => return Err(ArchiveError::Duplicate { entry: entry() }),
             None => {}

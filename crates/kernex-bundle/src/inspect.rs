@@ -1,0 +1,200 @@
+//! Reading an archive once, from a stream, to know what is in it.
+
+use std::{collections::BTreeMap, io::Read};
+
+use crate::{
+    archive::{ArchiveError, ArchiveFormat, ArchiveReader, EntryKind, EntryPath, Limits, shown},
+    manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError},
+};
+
+const MANIFEST_NAME: &str = "manifest.json";
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What an archive holds.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// The manifest, if the archive holds one. It is valid, and the files it names are there.
+    pub manifest: Option<Manifest>,
+    /// How the archive is compressed.
+    pub format: ArchiveFormat,
+    /// The one folder that everything is under, if the manifest is in it. The bundle's root is there then.
+    pub top_folder: Option<String>,
+    /// The number of files and folders that have an entry.
+    pub entries: u32,
+    /// The bytes of all files.
+    pub unpacked_bytes: u64,
+    /// The files, by their path below the bundle's root.
+    pub files: BundleFiles,
+}
+
+/// The files of a bundle, by their path below its root.
+pub type BundleFiles = BTreeMap<String, BundleFile>;
+
+/// One file of a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BundleFile {
+    /// The size of its content.
+    pub size_bytes: u64,
+    /// Whether its owner may run it.
+    pub is_executable: bool,
+}
+
+/// A manifest names a file that the bundle does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: `{path}` is not a file of the bundle")]
+pub struct MissingFile {
+    /// The manifest's field.
+    pub field: &'static str,
+    /// The path, escaped and cut.
+    pub path: String,
+}
+
+/// Reads an archive to its end and says what it holds. Memory is bounded by the names; contents are not kept.
+pub fn inspect(reader: impl Read, limits: &Limits) -> Result<Inspection, ArchiveError> {
+    read_archive(reader, limits, &mut Nowhere)
+}
+
+/// Whether the files that a manifest names are there: scripts, and programs given with a path inside the bundle. For
+/// a manifest that came beside the archive; `inspect` and `unpack` do it for the one inside.
+pub fn check_references(manifest: &Manifest, files: &BundleFiles) -> Result<(), MissingFile> {
+    for (field, path) in manifest.referenced_files() {
+        let is_there = EntryPath::of_file(path).is_ok_and(|path| files.contains_key(path.as_str()));
+        if !is_there {
+            return Err(MissingFile { field, path: shown(path.as_bytes()) });
+        }
+    }
+    Ok(())
+}
+
+/// Where the contents of an archive go.
+pub(crate) trait Sink {
+    fn folder(&mut self, path: &EntryPath) -> Result<(), ArchiveError>;
+    fn start_file(&mut self, path: &EntryPath, is_executable: bool) -> Result<(), ArchiveError>;
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ArchiveError>;
+}
+
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn folder(&mut self, _: &EntryPath) -> Result<(), ArchiveError> {
+        Ok(())
+    }
+
+    fn start_file(&mut self, _: &EntryPath, _: bool) -> Result<(), ArchiveError> {
+        Ok(())
+    }
+
+    fn write(&mut self, _: &[u8]) -> Result<(), ArchiveError> {
+        Ok(())
+    }
+}
+
+/// The one loop over an archive; what is inspected and what is unpacked are thus the same.
+pub(crate) fn read_archive(
+    reader: impl Read,
+    limits: &Limits,
+    sink: &mut dyn Sink,
+) -> Result<Inspection, ArchiveError> {
+    let mut archive = ArchiveReader::new(reader, limits)?;
+    let mut survey = Survey::default();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    while let Some(entry) = archive.next_entry()? {
+        survey.entries += 1;
+        survey.note_top(&entry.path);
+        let EntryKind::File { size_bytes, is_executable } = entry.kind else {
+            sink.folder(&entry.path)?;
+            continue;
+        };
+        sink.start_file(&entry.path, is_executable)?;
+        let mut manifest = is_manifest(&entry.path).then(Vec::new);
+        loop {
+            let read = archive.read_content(&mut buffer)?;
+            if read == 0 {
+                break;
+            }
+            sink.write(&buffer[..read])?;
+            if let Some(bytes) = &mut manifest {
+                let room = (MAX_MANIFEST_BYTES + 1).saturating_sub(bytes.len());
+                bytes.extend_from_slice(&buffer[..read.min(room)]);
+            }
+        }
+        survey.note_file(&entry.path, BundleFile { size_bytes, is_executable }, manifest);
+    }
+    survey.finish(archive.format(), archive.unpacked_bytes())
+}
+
+fn is_manifest(path: &EntryPath) -> bool {
+    let (folder, name) = path.split();
+    name == MANIFEST_NAME && !folder.contains('/')
+}
+
+/// What is known of an archive while it is read.
+#[derive(Default)]
+struct Survey {
+    entries: u32,
+    top: Top,
+    root_manifest: Option<Vec<u8>>,
+    /// Kept only while everything is under the one folder, so that it is never more than one.
+    folder_manifest: Option<Vec<u8>>,
+    files: BundleFiles,
+}
+
+#[derive(Default, PartialEq)]
+enum Top {
+    #[default]
+    Unknown,
+    One(String),
+    Several,
+}
+
+impl Survey {
+    fn note_top(&mut self, path: &EntryPath) {
+        let (top, _) = path.split_top();
+        match &self.top {
+            Top::Unknown => self.top = Top::One(top.to_owned()),
+            Top::One(known) if known != top => {
+                self.top = Top::Several;
+                self.folder_manifest = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn note_file(&mut self, path: &EntryPath, file: BundleFile, manifest: Option<Vec<u8>>) {
+        self.files.insert(path.as_str().to_owned(), file);
+        match path.split_top() {
+            (_, None) if manifest.is_some() => self.root_manifest = manifest,
+            (_, Some(_)) if self.top != Top::Several && manifest.is_some() => self.folder_manifest = manifest,
+            _ => {}
+        }
+    }
+
+    fn finish(self, format: ArchiveFormat, unpacked_bytes: u64) -> Result<Inspection, ArchiveError> {
+        if self.files.is_empty() {
+            return Err(ArchiveError::Empty);
+        }
+        let (bytes, top_folder) = match (self.root_manifest, self.folder_manifest, self.top) {
+            (Some(bytes), _, _) => (Some(bytes), None),
+            (None, Some(bytes), Top::One(folder)) => (Some(bytes), Some(folder)),
+            _ => (None, None),
+        };
+        let files = match &top_folder {
+            Some(folder) => below(folder, self.files),
+            None => self.files,
+        };
+        let manifest = bytes.map(|bytes| parse(&bytes)).transpose()?;
+        if let Some(manifest) = &manifest {
+            check_references(manifest, &files)?;
+        }
+        Ok(Inspection { manifest, format, top_folder, entries: self.entries, unpacked_bytes, files })
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
+    Manifest::parse(bytes)
+}
+
+fn below(folder: &str, files: BundleFiles) -> BundleFiles {
+    let strip = |path: String| path.strip_prefix(folder).map(|path| path.trim_start_matches('/').to_owned());
+    files.into_iter().filter_map(|(path, file)| Some((strip(path)?, file))).collect()
+}
