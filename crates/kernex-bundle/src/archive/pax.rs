@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn path_and_size_are_taken_and_values_may_hold_line_ends() {
-        let read = read(b"10 path=a\n10 size=5\n23 SCHILY.xattr.x=a\nb=c\n").unwrap();
+        let read = read(b"9 path=a\n9 size=5\n24 SCHILY.xattr.x=a\nb=c\n").unwrap();
         assert_eq!(read.path.as_deref(), Some(&b"a"[..]));
         assert_eq!(read.size, Some(5));
         assert_eq!(read.refused, None);
@@ -116,25 +116,27 @@ mod tests {
             assert_eq!(read(data).unwrap().refused.as_deref(), Some(key));
             assert!(read_global(data).is_err());
         }
-        assert!(read_global(b"10 path=a\n").is_err());
+        let capability = b"41 SCHILY.xattr.security.capability=\x01\0\0\x02\n";
+        assert!(read(capability).unwrap().refused.is_some());
+        assert!(read_global(b"9 path=a\n").is_err());
         assert!(read_global(b"14 comment=ab\n").is_ok());
     }
 
     #[test]
     fn malformed_records_are_errors() {
         for data in [
-            &b"9 path=a\n"[..],
+            &b"8 path=a\n"[..],
             b"11 path=a\n",
             b"path=a\n",
             b" path=a\n",
-            b"+0 path=a\n",
+            b"+9 path=a\n",
             b"99999999999999999999 path=a\n",
             b"0 ",
             b"5 =a\n",
-            b"10 path=a\0",
-            b"10 size=x\n",
-            b"11 size=-1\n",
-            b"10 path=a\n10 path=b\n",
+            b"9 path=a\0",
+            b"9 size=x\n",
+            b"10 size=-1\n",
+            b"9 path=a\n9 path=b\n",
         ] {
             assert!(read(data).is_err(), "{}", data.escape_ascii());
         }

@@ -1,0 +1,12 @@
+//! Archives and manifests as they come: good, damaged and hostile.
+
+// Helpers of tests may unwrap as the tests themselves do.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod build;
+mod damaged;
+mod hostile;
+mod manifest;
+mod packing;
+mod random;
+mod round_trip;
