@@ -1,8 +1,8 @@
 //! Deployments, their targets and results.
 
 use kernex_core::{
-    BundleId, BundleName, BundleVersion, DeploymentId, DeploymentKind, DeploymentStatus, DeviceId, FailureCode,
-    ResultStatus, TargetState, Timestamp,
+    BundleId, BundleName, BundleVersion, DeploymentId, DeploymentKind, DeploymentStatus, DeviceId,
+    FailureCode, ResultStatus, TargetState, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

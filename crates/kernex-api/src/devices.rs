@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kernex_core::{
-    BundleName, BundleVersion, DeploymentId, DeploymentKind, DeviceConfig, DeviceId, DeviceStatus, FailureCode,
-    OrganizationId, TargetState, Timestamp,
+    BundleName, BundleVersion, DeploymentId, DeploymentKind, DeviceConfig, DeviceId, DeviceStatus,
+    FailureCode, OrganizationId, TargetState, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

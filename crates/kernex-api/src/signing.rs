@@ -35,8 +35,8 @@ pub fn encode_signature(signature: &[u8]) -> String {
 /// Reads a signature: base64, standard or url-safe, padded or not.
 pub fn decode_signature(text: &str) -> Option<Vec<u8>> {
     use base64::{Engine as _, alphabet, engine};
-    const CONFIG: engine::GeneralPurposeConfig = engine::GeneralPurposeConfig::new()
-        .with_decode_padding_mode(engine::DecodePaddingMode::Indifferent);
+    const CONFIG: engine::GeneralPurposeConfig =
+        engine::GeneralPurposeConfig::new().with_decode_padding_mode(engine::DecodePaddingMode::Indifferent);
     let alphabet = if text.contains(['-', '_']) { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
     engine::GeneralPurpose::new(alphabet, CONFIG).decode(text).ok()
 }

@@ -11,11 +11,13 @@ pub mod time;
 pub mod version;
 
 pub use config::{ConfigError, ConfigPatch, DeviceConfig, LogLevel};
-pub use ids::{BundleId, DeploymentId, DeviceId, OrganizationId, RegistrationTokenId, RequestId, SessionId, UserId};
+pub use ids::{
+    BundleId, DeploymentId, DeviceId, OrganizationId, RegistrationTokenId, RequestId, SessionId, UserId,
+};
 pub use name::{BundleName, InvalidName};
 pub use state::{
-    DeploymentKind, DeploymentStatus, DeviceHealth, DeviceStatus, FailureCode, Membership, ResultStatus, Role,
-    TargetState,
+    DeploymentKind, DeploymentStatus, DeviceHealth, DeviceStatus, FailureCode, Membership, ResultStatus,
+    Role, TargetState,
 };
 pub use time::{Clock, Timestamp};
 pub use version::{BundleVersion, InvalidVersion};

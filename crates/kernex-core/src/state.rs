@@ -289,7 +289,10 @@ mod tests {
     fn a_device_that_rolls_back_does_not_go_forward_again() {
         assert!(!TargetState::RollingBack.can_become(TargetState::Downloading));
         assert!(TargetState::Checking.can_become(TargetState::RollingBack));
-        assert!(TargetState::Activating.can_become(TargetState::Downloading), "after a restart it begins again");
+        assert!(
+            TargetState::Activating.can_become(TargetState::Downloading),
+            "after a restart it begins again"
+        );
         assert!(!TargetState::Downloading.can_become(TargetState::Delivered));
     }
 }

@@ -74,7 +74,9 @@ mod tests {
         for good in ["1", "1.2.0", "v1.2.0-rc.1+build_5", &"9".repeat(64)] {
             assert_eq!(good.parse::<BundleVersion>().unwrap().as_str(), good);
         }
-        for bad in ["", ".", "..", "1/2", "../1", "1 2", "1\n", "é", "a\\b", &"9".repeat(65), &"9".repeat(300)] {
+        for bad in
+            ["", ".", "..", "1/2", "../1", "1 2", "1\n", "é", "a\\b", &"9".repeat(65), &"9".repeat(300)]
+        {
             assert!(bad.parse::<BundleVersion>().is_err(), "{bad}");
         }
     }

@@ -1,1 +1,47 @@
-//! Kernex.
+//! SQLite and PostgreSQL behind one concrete [`Store`].
+//!
+//! SQL is written once, in the subset that both databases share; `sql.rs` runs it on either, `dialect.rs` names the true
+//! differences. Knows no wire type and no HTTP status. Whoever calls says for whom: the organisation is a parameter of every
+//! method that reads or writes what belongs to one, and a device's request brings the counter that makes a replay fail.
+//! Why it is built like this: `docs/decisions/0001-one-body-of-sql.md`.
+
+mod bundles;
+mod deployments;
+mod device_configs;
+mod devices;
+mod dialect;
+mod error;
+mod heartbeats;
+mod history;
+mod idempotency;
+mod logs;
+mod migrations;
+mod registration_tokens;
+mod sessions;
+mod sql;
+mod stats;
+mod store;
+mod targets;
+mod users;
+
+pub use bundles::{BundleRecord, DeleteBundle, NewBundle};
+pub use deployments::{DeploymentRecord, NewDeployment};
+pub use device_configs::ConfigVersionRecord;
+pub use devices::{DeviceFilter, DeviceRecord, DeviceUpdate, Identity, NewDevice, Registered};
+pub use error::Error;
+pub use heartbeats::{
+    HeartbeatOutcome, HeartbeatReport, HeartbeatRow, LeaseTerms, Order, Reading, RequestCounter,
+    TargetProgress,
+};
+pub use history::HistoryRecord;
+pub use idempotency::{Idempotency, Once};
+pub use logs::{LogRecord, NewLogEntry};
+pub use registration_tokens::{NewRegistrationToken, RegistrationTokenRecord};
+pub use sessions::SessionUser;
+pub use stats::FleetStats;
+pub use store::{Options, Store};
+pub use targets::{MAX_ATTEMPTS, OutcomeOfResult, TargetFailure, TargetRecord, TargetResult};
+pub use users::{NewUser, UserRecord};
+
+/// The result of a store call.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -127,14 +127,19 @@ impl SigningKey {
     fn from_pkcs8(pkcs8: Vec<u8>) -> Result<Self, SigningKeyError> {
         let kind = match Ed25519KeyPair::from_pkcs8_maybe_unchecked(&pkcs8) {
             Ok(pair) => Kind::Ed25519(pair),
-            Err(_) => Kind::Rsa(Box::new(RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| SigningKeyError::Parse)?)),
+            Err(_) => {
+                Kind::Rsa(Box::new(RsaKeyPair::from_pkcs8(&pkcs8).map_err(|_| SigningKeyError::Parse)?))
+            }
         };
         Ok(Self { kind, pkcs8 })
     }
 }
 
 fn encode_pem(label: &str, der: Vec<u8>) -> String {
-    pem::encode_config(&pem::Pem::new(label, der), pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
+    pem::encode_config(
+        &pem::Pem::new(label, der),
+        pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF),
+    )
 }
 
 #[cfg(test)]

@@ -106,14 +106,12 @@ impl PublicKey {
     }
 
     /// From the stored form.
-    pub fn from_spki(
-        spki: Vec<u8>,
-        algorithm: Option<SignatureAlgorithm>,
-    ) -> Result<Self, InvalidPublicKey> {
+    pub fn from_spki(spki: Vec<u8>, algorithm: Option<SignatureAlgorithm>) -> Result<Self, InvalidPublicKey> {
         let default = judge(&spki)?;
         let algorithm = algorithm.unwrap_or(default);
         let fits = algorithm == default
-            || (default == SignatureAlgorithm::RsaPssSha256 && algorithm == SignatureAlgorithm::RsaPkcs1Sha256);
+            || (default == SignatureAlgorithm::RsaPssSha256
+                && algorithm == SignatureAlgorithm::RsaPkcs1Sha256);
         if fits { Ok(Self { spki, algorithm }) } else { Err(InvalidPublicKey::Mismatch(algorithm.as_str())) }
     }
 
