@@ -1,0 +1,203 @@
+use kernex_core::{BundleId, DeploymentKind, TargetState, Timestamp};
+
+use super::*;
+use crate::state::Release;
+
+pub(super) fn release(version: &str) -> Release {
+    Release {
+        version: version.parse().unwrap(),
+        digest: version.bytes().map(|byte| format!("{byte:02x}")).collect::<String>().repeat(8),
+        bundle_id: BundleId(Default::default()),
+    }
+}
+
+pub(super) fn order(number: u64, version: &str) -> Order {
+    Order {
+        deployment_id: deployment(number),
+        attempt: 1,
+        kind: DeploymentKind::Deploy,
+        bundle_name: BundleName::default(),
+        release: release(version),
+        size_bytes: 10,
+        download_url: "/one".to_owned(),
+        timeout_secs: 60,
+        received_at: Timestamp::from_millis(0),
+    }
+}
+
+pub(super) fn deployment(number: u64) -> DeploymentId {
+    format!("00000000-0000-7000-8000-{number:012}").parse().unwrap()
+}
+
+pub(super) fn failure(code: FailureCode) -> Failure {
+    Failure::new(code, "because")
+}
+
+/// A state with an attempt in a phase, over an installed version if one is named.
+pub(super) fn working(phase: Phase, installed: Option<&str>) -> AgentState {
+    let mut state = AgentState::default();
+    if let Some(version) = installed {
+        state.slots.entry(BundleName::default()).or_default().current = Some(release(version));
+    }
+    state.attempt = Some(Attempt { phase, ..Attempt::begin(order(1, "2")) });
+    state
+}
+
+fn completed(phase: Phase) -> Event {
+    Event::Completed { deployment_id: deployment(1), phase }
+}
+
+fn failed(phase: Phase, code: FailureCode) -> Event {
+    Event::Failed { deployment_id: deployment(1), phase, failure: failure(code) }
+}
+
+fn ordered(order: Order) -> Event {
+    Event::Ordered(Box::new(order))
+}
+
+fn outcome(state: &AgentState) -> (ResultStatus, Option<FailureCode>) {
+    let report = state.reports.last().unwrap();
+    (report.status, report.failure.as_ref().map(|failure| failure.code))
+}
+
+#[test]
+fn a_deployment_passes_every_phase_and_its_outcome_is_stored_before_the_clean_up() {
+    let (mut state, effects) = step(working(Phase::Downloading, Some("1")), completed(Phase::Downloading));
+    assert_eq!(effects, [Effect::Work(Phase::Verifying)]);
+    for phase in [Phase::Verifying, Phase::Staging, Phase::Activating] {
+        state = step(state, completed(phase)).0;
+    }
+    let (state, effects) = step(state, completed(Phase::Checking));
+    let slot = &state.slots[&BundleName::default()];
+    assert_eq!((&slot.current, &slot.previous), (&Some(release("2")), &Some(release("1"))));
+    assert_eq!(outcome(&state), (ResultStatus::Success, None));
+    assert!(matches!(effects[..], [Effect::WriteReport(_), Effect::CleanUp { .. }]));
+}
+
+#[test]
+fn the_same_release_again_keeps_the_previous_one() {
+    let mut state = working(Phase::Checking, Some("2"));
+    state.slots.get_mut(&BundleName::default()).unwrap().previous = Some(release("1"));
+    let (state, _) = step(state, completed(Phase::Checking));
+    assert_eq!(state.slots[&BundleName::default()].previous, Some(release("1")));
+}
+
+#[test]
+fn a_failure_before_the_switch_ends_the_attempt_and_touches_nothing() {
+    for phase in [Phase::Downloading, Phase::Verifying, Phase::Staging] {
+        let (state, effects) = step(working(phase, Some("1")), failed(phase, FailureCode::Checksum));
+        assert_eq!(outcome(&state), (ResultStatus::Failed, Some(FailureCode::Checksum)));
+        assert_eq!(state.current(&BundleName::default()), Some(&release("1")));
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Work(_))));
+    }
+}
+
+#[test]
+fn a_failure_after_the_switch_returns_to_what_was_there_and_reports_the_first_reason() {
+    for (installed, status) in [(Some("1"), ResultStatus::RolledBack), (None, ResultStatus::Failed)] {
+        for phase in [Phase::Activating, Phase::Checking] {
+            let (state, effects) = step(working(phase, installed), failed(phase, FailureCode::ScriptFailed));
+            assert_eq!(effects, [Effect::Work(Phase::RollingBack)]);
+            let (state, _) = step(state, completed(Phase::RollingBack));
+            assert_eq!(outcome(&state), (status, Some(FailureCode::ScriptFailed)));
+        }
+    }
+}
+
+#[test]
+fn a_return_that_fails_is_reported_with_both_reasons() {
+    let (state, _) =
+        step(working(Phase::Checking, Some("1")), failed(Phase::Checking, FailureCode::CrashLoop));
+    let (state, _) = step(state, failed(Phase::RollingBack, FailureCode::Internal));
+    assert_eq!(outcome(&state), (ResultStatus::Failed, Some(FailureCode::CrashLoop)));
+    let message = &state.reports[0].failure.as_ref().unwrap().message;
+    assert_eq!(message, "because; returning to the previous version failed: because");
+}
+
+#[test]
+fn a_command_for_what_is_in_work_or_waits_to_be_reported_is_not_begun_again() {
+    let state = working(Phase::Verifying, None);
+    assert_eq!(step(state.clone(), ordered(order(1, "2"))), (state.clone(), Vec::new()));
+    assert_eq!(step(state.clone(), ordered(order(7, "3"))), (state.clone(), Vec::new()), "one at a time");
+    let (state, _) = step(state, failed(Phase::Verifying, FailureCode::Checksum));
+    assert_eq!(step(state.clone(), ordered(order(1, "2"))), (state.clone(), Vec::new()));
+    let (state, effects) = step(state, ordered(Order { attempt: 2, ..order(1, "2") }));
+    assert_eq!((state.attempt.unwrap().attempt, effects.len()), (2, 1), "a later attempt is a new try");
+}
+
+#[test]
+fn a_later_attempt_of_the_same_deployment_is_adopted() {
+    let later = Order { attempt: 3, download_url: "/two".to_owned(), ..order(1, "2") };
+    let (state, effects) = step(working(Phase::Downloading, None), ordered(later.clone()));
+    assert_eq!(effects, [Effect::StopWork, Effect::Work(Phase::Downloading)]);
+    let attempt = state.attempt.unwrap();
+    assert_eq!((attempt.attempt, attempt.download_url.as_str()), (3, "/two"));
+    let (state, effects) = step(working(Phase::Checking, None), ordered(later.clone()));
+    assert_eq!((state.attempt.as_ref().unwrap().attempt, effects), (3, Vec::new()));
+    let (state, _) = step(state, completed(Phase::Checking));
+    let (state, effects) = step(state, ordered(Order { attempt: 4, ..later }));
+    assert_eq!(state.reports[0].attempt, 4, "a success is reported again for the attempt that asks");
+    assert!(state.attempt.is_none() && effects.len() == 2);
+}
+
+#[test]
+fn cancelling_is_obeyed_until_the_commit() {
+    let cancel = || Event::Cancelled { deployment_id: deployment(1) };
+    let (state, effects) = step(working(Phase::Staging, Some("1")), cancel());
+    assert_eq!(outcome(&state), (ResultStatus::Failed, Some(FailureCode::Cancelled)));
+    assert_eq!(effects[0], Effect::StopWork);
+    let (state, effects) = step(working(Phase::Checking, Some("1")), cancel());
+    assert_eq!(effects, [Effect::StopWork, Effect::Work(Phase::RollingBack)]);
+    let (state, effects) = step(state, cancel());
+    assert!(effects.is_empty(), "it is going back already");
+    let (state, _) = step(state, completed(Phase::RollingBack));
+    assert_eq!(outcome(&state), (ResultStatus::RolledBack, Some(FailureCode::Cancelled)));
+    let other = Event::Cancelled { deployment_id: deployment(9) };
+    assert_eq!(step(state.clone(), other), (state, Vec::new()));
+}
+
+#[test]
+fn what_ended_late_for_another_phase_or_deployment_is_ignored() {
+    let state = working(Phase::Checking, None);
+    for event in [
+        completed(Phase::Staging),
+        failed(Phase::Activating, FailureCode::Internal),
+        Event::FoundStaged { deployment_id: deployment(1) },
+        Event::Completed { deployment_id: deployment(2), phase: Phase::Checking },
+    ] {
+        assert_eq!(step(state.clone(), event), (state.clone(), Vec::new()));
+    }
+}
+
+#[test]
+fn an_attempt_that_is_interrupted_too_often_is_given_up() {
+    for (phase, end) in [
+        (Phase::Downloading, ResultStatus::Failed),
+        (Phase::Activating, ResultStatus::RolledBack),
+        (Phase::Checking, ResultStatus::RolledBack),
+    ] {
+        let mut state = working(phase, Some("1"));
+        for restart in 1..=MAX_RESTARTS {
+            state = step(state, Event::Started).0;
+            assert!(
+                state.attempt.as_ref().is_some_and(|attempt| attempt.phase == phase),
+                "restart {restart}"
+            );
+        }
+        state = step(state, Event::Started).0;
+        if state.attempt.is_some() {
+            state = step(state, completed(Phase::RollingBack)).0;
+        }
+        assert_eq!(outcome(&state), (end, Some(FailureCode::PowerLoss)));
+    }
+}
+
+#[test]
+fn every_state_that_is_reported_may_follow_the_one_before() {
+    for phase in [Phase::Downloading, Phase::Verifying, Phase::Staging, Phase::Activating, Phase::Checking] {
+        let (state, _) = step(working(phase, Some("1")), Event::Started);
+        let now = state.attempt.unwrap().phase.target_state();
+        assert!(phase.target_state().can_become(now), "{phase:?} to {now}");
+    }
+    assert!(TargetState::RollingBack.can_become(TargetState::RolledBack));
+}
