@@ -150,6 +150,10 @@ enum Top {
 impl Survey {
     fn note_top(&mut self, path: &EntryPath) {
         let (top, _) = path.split_top();
+        // macOS puts `._name` with attributes beside every `name`.
+        if top.starts_with("._") {
+            return;
+        }
         match &self.top {
             Top::Unknown => self.top = Top::One(top.to_owned()),
             Top::One(known) if known != top => {

@@ -93,11 +93,12 @@ mod tests {
         std::fs::create_dir(outside.path().join("b")).unwrap();
         std::os::unix::fs::symlink(outside.path(), dest.path().join("link")).unwrap();
         std::os::unix::fs::symlink(outside.path(), dest.path().join("a/link")).unwrap();
+        std::os::unix::fs::symlink("a", dest.path().join("inner")).unwrap();
         let folder = Folder::open(dest.path()).unwrap();
         for good in [".", "a", "a/b"] {
             assert!(open(&folder.0, good, FOLDER_FLAGS).is_ok(), "{good}");
         }
-        for bad in ["link", "link/b", "a/link", "a/link/b", "missing"] {
+        for bad in ["link", "link/b", "a/link", "a/link/b", "inner", "inner/b", "missing"] {
             assert!(open(&folder.0, bad, FOLDER_FLAGS).is_err(), "{bad}");
         }
     }

@@ -55,6 +55,24 @@ fn the_manifest_is_found_at_the_root_and_under_one_folder() {
 }
 
 #[test]
+fn attribute_files_of_macos_do_not_hide_the_top_folder() {
+    let tar = Tar::new()
+        .file("._m", b"attributes")
+        .file("m/._manifest.json", b"x")
+        .file("m/manifest.json", MANIFEST);
+    let tar = tar.program("m/deploy.sh", b"").program("m/bin/run", b"").end();
+    let dest = tempfile::tempdir().unwrap();
+    let unpacked = unpack(&compress(&tar, ArchiveFormat::Gzip)[..], dest.path(), &Limits::default()).unwrap();
+    assert_eq!(unpacked.root, dest.path().join("m"));
+    assert!(unpacked.inspection.files.keys().eq([
+        "._manifest.json",
+        "bin/run",
+        "deploy.sh",
+        "manifest.json"
+    ]));
+}
+
+#[test]
 fn a_folder_without_a_manifest_is_no_root() {
     let dest = tempfile::tempdir().unwrap();
     let archive = compress(&Tar::new().file("models/a.bin", b"a").end(), ArchiveFormat::Zstd);
