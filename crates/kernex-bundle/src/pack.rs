@@ -84,6 +84,7 @@ pub fn pack_to_file(
     let mut part = path.clone().into_os_string();
     part.push(".part");
     let part = PathBuf::from(part);
+    prepared.source.leave_out(&part);
     let result = write_file(&prepared, &part, &path, options.format, progress);
     if result.is_err() {
         let _ = fs::remove_file(&part);
@@ -145,7 +146,10 @@ fn write_file(
 ) -> Result<Packed, PackError> {
     let failed = |e: io::Error| PackError::Write { path: path.to_owned(), source: e };
     let out = io::BufWriter::with_capacity(128 * 1024, File::create(part).map_err(failed)?);
-    let (out, mut packed) = write(prepared, out, format, progress)?;
+    let (out, mut packed) = write(prepared, out, format, progress).map_err(|e| match e {
+        PackError::Write { source, .. } => failed(source),
+        other => other,
+    })?;
     let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
     file.sync_all().map_err(failed)?;
     fs::rename(part, path).map_err(failed)?;

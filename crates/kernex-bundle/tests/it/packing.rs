@@ -75,6 +75,7 @@ fn the_file_is_named_after_the_bundle_and_never_holds_itself() {
         let first = pack_to_file(dir.path(), dir.path(), &options(format), &mut |_, _| {}).unwrap();
         assert_eq!(first.path.as_deref(), Some(out.as_path()));
         assert_eq!(sha256_file(&out).unwrap(), (first.sha256, first.size_bytes));
+        fs::write(dir.path().join(format!("{name}.part")), "left by a crash").unwrap();
         let second = pack_to_file(dir.path(), dir.path(), &options(format), &mut |_, _| {}).unwrap();
         let third = pack_to_file(dir.path(), &out, &options(format), &mut |_, _| {}).unwrap();
         assert_eq!((first.sha256, first.sha256), (second.sha256, third.sha256));
