@@ -80,3 +80,22 @@ impl fmt::Display for ArchiveFormat {
         f.write_str(self.extension())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_tells_the_format() {
+        for (name, format) in [
+            ("a-1.0.TAR.GZ", Some(ArchiveFormat::Gzip)),
+            ("a.tgz", Some(ArchiveFormat::Gzip)),
+            ("a-1.0.tar.zst", Some(ArchiveFormat::Zstd)),
+            ("a.tzst", Some(ArchiveFormat::Zstd)),
+            ("a.zip", None),
+            ("a.gz", None),
+        ] {
+            assert_eq!(ArchiveFormat::from_file_name(name), format, "{name}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Read};
 
 use crate::{
     archive::{ArchiveError, ArchiveFormat, ArchiveReader, EntryKind, EntryPath, Limits, shown},
-    manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError},
+    manifest::{MAX_MANIFEST_BYTES, Manifest},
 };
 
 const MANIFEST_NAME: &str = "manifest.json";
@@ -186,16 +186,12 @@ impl Survey {
             Some(folder) => below(folder, self.files),
             None => self.files,
         };
-        let manifest = bytes.map(|bytes| parse(&bytes)).transpose()?;
+        let manifest = bytes.map(|bytes| Manifest::parse(&bytes)).transpose()?;
         if let Some(manifest) = &manifest {
             check_references(manifest, &files)?;
         }
         Ok(Inspection { manifest, format, top_folder, entries: self.entries, unpacked_bytes, files })
     }
-}
-
-fn parse(bytes: &[u8]) -> Result<Manifest, ManifestError> {
-    Manifest::parse(bytes)
 }
 
 fn below(folder: &str, files: BundleFiles) -> BundleFiles {

@@ -81,7 +81,11 @@ fn input_error(error: io::Error) -> ArchiveError {
     match error.downcast::<SourceFailed>() {
         Ok(SourceFailed(original)) => ArchiveError::Read(original),
         Err(_) if kind == io::ErrorKind::UnexpectedEof => ArchiveError::Truncated,
-        Err(error) => ArchiveError::corrupt(error.to_string()),
+        Err(error) => match error.to_string() {
+            // What zstd's C code says; it has no code of its own in an `io::Error`.
+            reason if reason.contains("too much memory") => ArchiveError::WindowTooLarge,
+            reason => ArchiveError::Corrupt { reason },
+        },
     }
 }
 
@@ -132,6 +136,6 @@ mod tests {
         encoder.window_log(27).unwrap();
         let mut zeros = io::repeat(0).take(64 << 20);
         io::copy(&mut zeros, &mut encoder).unwrap();
-        assert!(matches!(read_all(&encoder.finish().unwrap()[..]), Err(ArchiveError::Corrupt { .. })));
+        assert!(matches!(read_all(&encoder.finish().unwrap()[..]), Err(ArchiveError::WindowTooLarge)));
     }
 }

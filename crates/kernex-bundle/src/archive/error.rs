@@ -41,6 +41,11 @@ pub enum ArchiveError {
         /// What does not fit.
         reason: String,
     },
+    /// The compression asks the reader for more memory than small devices have.
+    #[error(
+        "the archive is compressed with a window of more than 8 MiB; use zstd -19 or less, without --long"
+    )]
+    WindowTooLarge,
     /// Something follows the end of the archive.
     #[error("the archive is followed by other data")]
     TrailingData,
