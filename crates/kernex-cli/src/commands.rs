@@ -1,0 +1,13 @@
+//! One file per command; the doc comment of its arguments is its help.
+
+pub(crate) mod bundle;
+pub(crate) mod completions;
+pub(crate) mod deploy;
+pub(crate) mod deployment;
+pub(crate) mod device;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod registration_token;
+pub(crate) mod rollback;
+pub(crate) mod stats;
+pub(crate) mod whoami;

@@ -1,0 +1,59 @@
+pub(crate) mod approve;
+pub(crate) mod config;
+pub(crate) mod decommission;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod reject;
+pub(crate) mod rename;
+pub(crate) mod show;
+pub(crate) mod tag;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::context::Context;
+
+/// See devices, let them in, configure and label them
+///
+/// A device is named by its id, by the first characters of its id (4 or more, as long as they are unique), or by its
+/// display name.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeviceCommand {
+    List(list::List),
+    Show(show::Show),
+    History(history::History),
+    Logs(logs::Logs),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Approve(approve::Approve),
+    Reject(reject::Reject),
+    Decommission(decommission::Decommission),
+    Tag(tag::Tag),
+    Rename(rename::Rename),
+}
+
+impl DeviceCommand {
+    pub(crate) async fn run(self, context: &Context) -> Result<()> {
+        match self {
+            Self::List(command) => command.run(context).await,
+            Self::Show(command) => command.run(context).await,
+            Self::History(command) => command.run(context).await,
+            Self::Logs(command) => command.run(context).await,
+            Self::Config(command) => command.run(context).await,
+            Self::Approve(command) => command.run(context).await,
+            Self::Reject(command) => command.run(context).await,
+            Self::Decommission(command) => command.run(context).await,
+            Self::Tag(command) => command.run(context).await,
+            Self::Rename(command) => command.run(context).await,
+        }
+    }
+}
+
+/// The argument that names one device.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct DeviceArg {
+    /// The device: id, unique beginning of an id, or display name
+    #[arg(value_name = "DEVICE")]
+    pub(crate) device: String,
+}
