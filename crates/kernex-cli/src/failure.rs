@@ -56,7 +56,7 @@ impl Failure {
             Some(cause) => explain_client(cause, address),
             None => Self::new(ExitCode::Failure, ""),
         };
-        failure.message = format!("{error:#}");
+        failure.message = sentence(error);
         failure.is_closed_pipe = error
             .chain()
             .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
@@ -75,6 +75,15 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// The chain of causes as one sentence; a cause that its parent tells already is not repeated.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        text if text.ends_with(&cause) => text.to_owned(),
+        text => format!("{text}: {cause}"),
+    })
+}
 
 fn explain_client(error: &Error, address: Option<&str>) -> Failure {
     let (code, hint) = match error {
@@ -183,6 +192,13 @@ mod tests {
     fn the_hint_of_an_expired_login_names_the_address() {
         let failure = Failure::explain(&refused(ErrorCode::Unauthenticated, 401), Some("https://kx"));
         assert!(failure.render().contains("`kernex login https://kx`"));
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let missing = Error::File(std::io::Error::other("no such file"));
+        let error = Err::<(), _>(missing).context("`x` could not be pushed").unwrap_err();
+        assert_eq!(Failure::explain(&error, None).to_string(), "`x` could not be pushed: no such file");
     }
 
     #[test]

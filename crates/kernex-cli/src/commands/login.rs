@@ -50,6 +50,9 @@ impl Login {
         context.store()?.save(&credentials)?;
         let user = client.with_token(token).me().await?;
         say(&format!("Logged in to {address} as {} ({}).", text::printable(&user.username), user.role));
+        if context.given_token().ok().flatten().is_some() {
+            say("warning: KERNEX_TOKEN, KERNEX_TOKEN_FILE or --token goes before this login");
+        }
         if context.is_json() { crate::output::print_json(&user) } else { Ok(()) }
     }
 }

@@ -1,8 +1,15 @@
 //! Tables without borders that fit the terminal.
 
-use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Row, Table, presets};
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Row, Table, Width, presets};
 
 use super::text::printable;
+
+/// Between two columns.
+const GAP: u16 = 2;
+/// A column with less room says nothing.
+const MIN_COLUMN_CHARS: u16 = 8;
+/// A column with more would push the others out.
+const MAX_COLUMN_CHARS: u16 = 72;
 
 /// A list: one line per row; the first column is never cut, because people copy it.
 pub(crate) struct List {
@@ -23,9 +30,40 @@ impl List {
     }
 
     /// As wide as `width`, or the terminal; in a pipe as wide as it wants to be.
-    pub(crate) fn render(self, width: Option<u16>) -> String {
-        finish(self.table, width, Some(ColumnConstraint::ContentWidth))
+    ///
+    /// Columns stand in the order of their importance: when there is no room for all, the last ones are left out, and the
+    /// last one that is shown is cut.
+    pub(crate) fn render(mut self, width: Option<u16>) -> String {
+        if let Some(width) = width.or_else(|| self.table.width()) {
+            let widths = fit(&self.table.column_max_content_widths(), width);
+            self.table.set_constraints(widths.into_iter().map(|width| match width {
+                0 => ColumnConstraint::Hidden,
+                width => ColumnConstraint::Absolute(Width::Fixed(width + GAP)),
+            }));
+        }
+        finish(self.table, width)
     }
+}
+
+/// How wide each column becomes; 0 leaves it out.
+fn fit(wanted: &[u16], room: u16) -> Vec<u16> {
+    let mut left = room;
+    let mut is_full = false;
+    let mut fitted = Vec::with_capacity(wanted.len());
+    for (index, wanted) in wanted.iter().enumerate() {
+        let wanted = if index == 0 { *wanted } else { (*wanted).min(MAX_COLUMN_CHARS) };
+        let width = match left.saturating_sub(GAP) {
+            _ if index == 0 => wanted,
+            _ if is_full => 0,
+            room if room >= wanted => wanted,
+            room if room >= MIN_COLUMN_CHARS => room,
+            _ => 0,
+        };
+        is_full |= width < wanted;
+        left = left.saturating_sub(width + GAP);
+        fitted.push(width);
+    }
+    fitted
 }
 
 /// One thing: a field per line.
@@ -44,8 +82,11 @@ impl Fields {
         self
     }
 
-    pub(crate) fn render(self, width: Option<u16>) -> String {
-        finish(self.table, width, Some(ColumnConstraint::ContentWidth))
+    pub(crate) fn render(mut self, width: Option<u16>) -> String {
+        if let Some(column) = self.table.column_mut(0) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        finish(self.table, width)
     }
 }
 
@@ -79,21 +120,16 @@ fn bare() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_truncation_indicator("…");
     // The stream decides about colours; the table always has them.
-    table.enforce_styling();
+    table.enforce_styling().style_text_only();
     table
 }
 
-fn finish(mut table: Table, width: Option<u16>, first: Option<ColumnConstraint>) -> String {
-    if let Some(width) = width {
+fn finish(mut table: Table, width: Option<u16>) -> String {
+    if let Some(width) = width.or_else(|| table.width()) {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    } else if table.width().is_some() {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    if let (Some(constraint), Some(column)) = (first, table.column_mut(0)) {
-        column.set_constraint(constraint);
+        column.set_padding((0, GAP));
     }
     table.trim_fmt()
 }
@@ -115,6 +151,16 @@ mod tests {
         assert!(text.contains("0199aaaa-0000-7000-8000-000000000001"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 70), "{text}");
         assert_eq!(text.lines().count(), 2, "{text}");
+    }
+
+    #[test]
+    fn the_last_columns_are_left_out_first() {
+        assert_eq!(fit(&[36, 5, 7, 4], 120), [36, 5, 7, 4]);
+        assert_eq!(fit(&[36, 5, 7, 40], 80), [36, 5, 7, 24]);
+        assert_eq!(fit(&[36, 5, 7, 40], 60), [36, 5, 7, 0]);
+        assert_eq!(fit(&[36, 30, 7], 50), [36, 10, 0]);
+        assert_eq!(fit(&[36, 5], 10), [36, 0]);
+        assert_eq!(fit(&[3, 5000], 300), [3, 72]);
     }
 
     #[test]

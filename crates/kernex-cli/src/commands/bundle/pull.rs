@@ -45,7 +45,7 @@ impl Pull {
         let bar = progress::bytes_bar("Fetching", bundle.size_bytes);
         let result = client
             .download_bundle(bundle.bundle_id, &bundle.checksum_sha256, &path, |bytes| {
-                bar.set_position(bytes)
+                bar.set_position(bytes);
             })
             .await;
         bar.finish_and_clear();
