@@ -41,10 +41,22 @@ pub(crate) async fn until_success(
     limit: Option<Duration>,
 ) -> Result<()> {
     output::say(&format!("Waiting for deployment {id}."));
-    let first = poll_patiently(client, id, &mut 0).await?;
+    let deadline = limit.map(|limit| Instant::now() + limit);
+    let mut failed_polls = 0;
+    let Some(first) = before(deadline, poll_patiently(client, id, &mut failed_polls, &output::say)).await?
+    else {
+        return Err(timed_out(id, limit));
+    };
     let names = names(client, &first.detail).await;
-    let last = follow(client, first, &names, limit).await?;
-    let targets = if last.targets.is_empty() { unsuccessful(client, id).await? } else { last.targets };
+    let last = follow(client, first, &names, deadline).await?;
+    if !last.detail.deployment.status.is_final() {
+        output::say(&summary::render(&last.detail, &last.targets, &names, None));
+        return Err(timed_out(id, limit));
+    }
+    let targets = match last.targets.is_empty() {
+        true => unsuccessful(client, &last.detail).await,
+        false => last.targets,
+    };
     context.show(&last.detail, || summary::render(&last.detail, &targets, &names, None))?;
     check_success(&last.detail)
 }
@@ -62,14 +74,14 @@ fn check_success(detail: &DeploymentDetail) -> Result<()> {
     Err(Failure::new(ExitCode::DeploymentFailed, message).hint(hint).into())
 }
 
+/// Shows every change until the deployment has ended or the time is up; gives the last state that is known.
 async fn follow(
     client: &OperatorClient,
     first: Snapshot,
     names: &Names,
-    limit: Option<Duration>,
+    deadline: Option<Instant>,
 ) -> Result<Snapshot> {
     let id = first.detail.deployment.deployment_id;
-    let deadline = limit.map(|limit| Instant::now() + limit);
     let mut screen = Screen::new(output::is_watched(), first.detail.deployment.progress.total <= MAX_LINES);
     let mut snapshot = first;
     let mut failed_polls = 0;
@@ -80,15 +92,20 @@ async fn follow(
         }
         let next = async {
             sleep(POLL_INTERVAL).await;
-            poll_patiently(client, id, &mut failed_polls).await
+            poll_patiently(client, id, &mut failed_polls, &|text| screen.note(text)).await
         };
-        snapshot = match deadline {
-            None => next.await?,
-            Some(deadline) => match tokio::time::timeout_at(deadline, next).await {
-                Ok(next) => next?,
-                Err(_) => return Err(timed_out(id, limit)),
-            },
-        };
+        match before(deadline, next).await? {
+            Some(next) => snapshot = next,
+            None => return Ok(snapshot),
+        }
+    }
+}
+
+/// What comes before the deadline, if anything does.
+async fn before<T>(deadline: Option<Instant>, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+    match deadline {
+        None => work.await.map(Some),
+        Some(deadline) => tokio::time::timeout_at(deadline, work).await.ok().transpose(),
     }
 }
 
@@ -102,7 +119,12 @@ fn timed_out(id: DeploymentId, limit: Option<Duration>) -> anyhow::Error {
 }
 
 /// Asks until there is an answer; an interrupted network is waited for, up to a limit.
-async fn poll_patiently(client: &OperatorClient, id: DeploymentId, failed: &mut u32) -> Result<Snapshot> {
+async fn poll_patiently(
+    client: &OperatorClient,
+    id: DeploymentId,
+    failed: &mut u32,
+    note: &dyn Fn(&str),
+) -> Result<Snapshot> {
     loop {
         match poll(client, id).await {
             Ok(snapshot) => {
@@ -112,7 +134,7 @@ async fn poll_patiently(client: &OperatorClient, id: DeploymentId, failed: &mut 
             Err(error) if is_passing(&error) && *failed < MAX_FAILED_POLLS => {
                 *failed += 1;
                 if *failed == 1 {
-                    output::say(&format!("{}; trying again", output::text::printable(&error.to_string())));
+                    note(&format!("{}; trying again", output::text::printable(&error.to_string())));
                 }
                 sleep(POLL_INTERVAL.saturating_mul(*failed).min(Duration::from_secs(5))).await;
             }
@@ -147,14 +169,19 @@ async fn names(client: &OperatorClient, detail: &DeploymentDetail) -> Names {
     names
 }
 
-/// The targets of a large deployment that did not succeed, a page of each kind.
-async fn unsuccessful(client: &OperatorClient, id: DeploymentId) -> Result<Vec<Target>> {
+/// The targets of a large deployment that did not succeed, a page of each kind; without them the totals have to do.
+async fn unsuccessful(client: &OperatorClient, detail: &DeploymentDetail) -> Vec<Target> {
     let mut targets = Vec::new();
+    if detail.deployment.status == DeploymentStatus::Success {
+        return targets;
+    }
     for state in TargetState::ALL.iter().filter(|state| state.is_final() && **state != TargetState::Success) {
         let query = TargetQuery { state: Some(state.to_string()), ..TargetQuery::default() };
-        targets.extend(client.list_targets(id, &query).await?.targets);
+        if let Ok(page) = client.list_targets(detail.deployment.deployment_id, &query).await {
+            targets.extend(page.targets);
+        }
     }
-    Ok(targets)
+    targets
 }
 
 /// Samples for the tests of what is shown.

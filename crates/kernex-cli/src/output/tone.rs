@@ -25,10 +25,10 @@ impl Tone {
     /// A table's cell in this tone.
     pub(crate) fn cell(self, text: impl ToString) -> Cell {
         let color = match self {
-            Self::Good => Color::Green,
-            Self::Active => Color::Blue,
-            Self::Warning => Color::Yellow,
-            Self::Bad => Color::Red,
+            Self::Good => Color::DarkGreen,
+            Self::Active => Color::DarkBlue,
+            Self::Warning => Color::DarkYellow,
+            Self::Bad => Color::DarkRed,
             Self::Quiet => Color::DarkGrey,
         };
         Cell::new(printable(&text.to_string())).fg(color)

@@ -8,8 +8,8 @@ use kernex_core::{DeviceId, TargetState};
 use super::{Names, Snapshot, screen::label, stage};
 use crate::output::tone::Tone;
 
-const DEVICE_TEMPLATE: &str = "{prefix:36!}  {msg:12}  {bar:24} {percent:>3}%";
-const TOTAL_TEMPLATE: &str = "{prefix:36!}  {pos} of {len}  {bar:24} {percent:>3}%  {elapsed}  {msg}";
+const DEVICE_TEMPLATE: &str = "{prefix:36!}  {msg:12}  {bar:22} {percent:>3}%";
+const TOTAL_TEMPLATE: &str = "{prefix:36!}  {pos:>4} of {len:4}  {bar:22} {percent:>3}%\n{msg}, {elapsed}";
 
 /// What is drawn.
 pub(super) struct Bars {
@@ -38,16 +38,25 @@ impl Bars {
             });
             bar.set_message(painted(target.state));
             bar.set_position(stage::percent(target));
-            if target.state.is_final() {
-                bar.abandon();
-            }
         }
         self.total.set_prefix(format!("{}@{}", deployment.bundle_name, deployment.bundle_version));
         self.total.set_length(deployment.progress.total);
         self.total.set_position(stage::ended(&deployment.progress));
         self.total.set_message(stage::totals(&deployment.progress));
-        if deployment.status.is_final() {
-            self.total.abandon();
+    }
+
+    /// Says something above the bars.
+    pub(super) fn note(&self, text: &str) {
+        // On a terminal that is gone there is nobody to tell.
+        let _ = self.all.println(text);
+    }
+}
+
+impl Drop for Bars {
+    /// The table at the end takes the place of the bars.
+    fn drop(&mut self) {
+        for bar in self.devices.iter().flat_map(BTreeMap::values).chain([&self.total]) {
+            bar.finish_and_clear();
         }
     }
 }

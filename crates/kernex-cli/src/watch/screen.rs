@@ -22,6 +22,14 @@ impl Screen {
             Self::Lines(lines) => lines.update(snapshot, names).iter().for_each(|line| output::say(line)),
         }
     }
+
+    /// Says something without disturbing what is drawn.
+    pub(super) fn note(&self, text: &str) {
+        match self {
+            Self::Bars(bars) => bars.note(text),
+            Self::Lines(_) => output::say(text),
+        }
+    }
 }
 
 /// The device's name, or its id.

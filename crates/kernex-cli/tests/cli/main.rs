@@ -1,5 +1,7 @@
 //! The program against a control plane that answers what each test tells it to.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 mod fake;
 
 mod bundles;

@@ -114,9 +114,9 @@ mod tests {
             render(&list, "2026-01-01T12:00:10Z".parse().unwrap(), Some(200))
         };
         let check = |status, code: &str| assert!(list(status).contains(code), "{status}: {:?}", list(status));
-        check(DeviceStatus::Online, "\u{1b}[38;5;10m");
-        check(DeviceStatus::Degraded, "\u{1b}[38;5;11m");
-        check(DeviceStatus::Error, "\u{1b}[38;5;9m");
+        check(DeviceStatus::Online, "\u{1b}[38;5;2m");
+        check(DeviceStatus::Degraded, "\u{1b}[38;5;3m");
+        check(DeviceStatus::Error, "\u{1b}[38;5;1m");
         check(DeviceStatus::Offline, "\u{1b}[38;5;8m");
     }
 }
