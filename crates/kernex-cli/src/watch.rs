@@ -156,7 +156,8 @@ fn is_passing(error: &Error) -> bool {
         || matches!(error.status(), Some(429 | 502 | 503 | 504))
 }
 
-async fn names(client: &OperatorClient, detail: &DeploymentDetail) -> Names {
+/// The names of a small deployment's devices.
+pub(crate) async fn names(client: &OperatorClient, detail: &DeploymentDetail) -> Names {
     let mut names = Names::new();
     if detail.deployment.progress.total <= MAX_LINES {
         for id in &detail.target_devices {

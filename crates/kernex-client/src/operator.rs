@@ -33,6 +33,9 @@ use crate::{
 /// is watched by [`upload`] instead.
 const UPLOAD_READ_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How often a request that creates is sent again after the connection broke.
+const MAX_CREATE_RETRIES: u32 = 2;
+
 /// A client for operators: the CLI, tests and scripts.
 #[derive(Clone, Debug)]
 pub struct OperatorClient {
@@ -128,15 +131,24 @@ impl OperatorClient {
         self.answer(self.request(Method::POST, self.endpoint(segments)).json(body)).await
     }
 
-    /// A POST that creates: the key lets the control plane answer a repeated request with the first answer.
+    /// A POST that creates: the key lets the control plane answer a repeated request with the first answer, so that a
+    /// broken connection is no reason to leave the caller in doubt.
     async fn create<T: DeserializeOwned>(
         &self,
         segments: &[&str],
         key: &str,
         body: &impl Serialize,
     ) -> Result<T, Error> {
-        let request = self.request(Method::POST, self.endpoint(segments)).header(IDEMPOTENCY_KEY_HEADER, key);
-        self.answer(request.json(body)).await
+        let mut attempt = 0;
+        loop {
+            let request =
+                self.request(Method::POST, self.endpoint(segments)).header(IDEMPOTENCY_KEY_HEADER, key);
+            match self.answer(request.json(body)).await {
+                Err(Error::Unreachable { .. }) if attempt < MAX_CREATE_RETRIES => attempt += 1,
+                result => return result,
+            }
+            tokio::time::sleep(Duration::from_millis(200) * attempt).await;
+        }
     }
 }
 

@@ -32,37 +32,49 @@ pub(crate) fn render(
     page
 }
 
-/// A line per device.
+/// A line per device, and below what devices said about their failures: there is no room for that in a column.
 pub(crate) fn table(targets: &[Target], names: &Names, width: Option<u16>) -> String {
-    let mut list = List::new(&["DEVICE", "STATE", "ATTEMPT", "DURATION", "REASON"]);
+    let mut list = List::new(&["DEVICE", "STATE", "DURATION", "REASON"]);
     for target in targets {
         list.row([
             plain(label(names, target.device_id)),
             Tone::from(target.state).cell(state(target)),
-            plain(target.attempt),
             plain(target.duration_secs.map_or_else(|| text::NONE.to_owned(), text::duration)),
-            plain(reason(target).unwrap_or_default()),
+            plain(target.error_code.map(|code| code.to_string()).unwrap_or_default()),
         ]);
     }
-    list.render(width)
+    let mut page = list.render(width);
+    let told = targets.iter().filter_map(|target| Some((target.device_id, first_line(target)?)));
+    for (index, (id, message)) in told.enumerate() {
+        let gap = if index == 0 { "\n\n" } else { "\n" };
+        page.push_str(&format!("{gap}{}: {message}", label(names, id)));
+    }
+    page
 }
 
 fn state(target: &Target) -> String {
-    match target.progress_pct {
-        Some(pct) if target.state.is_in_progress() => format!("{} {pct:.0} %", target.state),
-        _ => target.state.to_string(),
+    let mut state = target.state.to_string();
+    if let Some(pct) = target.progress_pct.filter(|_| target.state.is_in_progress()) {
+        state.push_str(&format!(" {pct:.0} %"));
     }
+    if target.attempt > 1 {
+        state.push_str(&format!(" (attempt {})", target.attempt));
+    }
+    state
 }
 
 /// Why a target did not succeed: the code, and the first line of what the device said.
 pub(super) fn reason(target: &Target) -> Option<String> {
-    let message =
-        target.error_message.as_deref().and_then(|text| text.lines().find(|line| !line.trim().is_empty()));
-    match (target.error_code, message) {
-        (Some(code), Some(message)) => Some(format!("{code}: {}", text::printable(message))),
+    match (target.error_code, first_line(target)) {
+        (Some(code), Some(message)) => Some(format!("{code}: {message}")),
         (Some(code), None) => Some(code.to_string()),
-        (None, message) => message.map(text::printable),
+        (None, message) => message,
     }
+}
+
+fn first_line(target: &Target) -> Option<String> {
+    let message = target.error_message.as_deref()?;
+    message.lines().find(|line| !line.trim().is_empty()).map(text::printable)
 }
 
 #[cfg(test)]
@@ -81,7 +93,7 @@ mod tests {
         let mut detail = detail("failed", 2, 1, 1);
         detail.deployment.completed_at = Some(detail.deployment.created_at.plus_secs(75));
         let names = Names::from([(format!("{DEVICE}1").parse().unwrap(), "cam-1".to_owned())]);
-        let text = render(&detail, &[target(1, "success", None), failed], &names, Some(110));
+        let text = render(&detail, &[target(1, "success", None), failed], &names, Some(80));
         insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string());
     }
 }

@@ -66,6 +66,20 @@ fn deploy_prints_the_id_and_sends_an_idempotency_key() {
 }
 
 #[test]
+fn a_deployment_is_asked_for_again_with_the_same_key_when_the_connection_breaks() {
+    let mut is_first = true;
+    let fake = Fake::start(move |_| {
+        let cut_after = std::mem::take(&mut is_first).then_some(10);
+        Answer { cut_after, ..Answer::json(json!({"deployment_id": DEPLOYMENT, "status": "pending"})) }
+    });
+    let (code, _, stderr) = run(kernex_at(&fake, &["deploy", "1.2.0", "-d", DEVICE]));
+    assert_eq!(code, 0, "{stderr}");
+    let keys: Vec<_> =
+        fake.requests().iter().map(|request| request.header("idempotency-key").unwrap().to_owned()).collect();
+    assert!(keys.len() == 2 && keys[0] == keys[1], "{keys:?}");
+}
+
+#[test]
 fn waiting_tells_every_change_and_ends_well_when_the_deployment_does() {
     let fake = control_plane(&["pending", "broken", "downloading", "success"]);
     let (code, stdout, stderr) = run(kernex_at(&fake, &["deploy", "1.2.0", "-d", DEVICE, "--wait"]));
@@ -81,7 +95,7 @@ fn a_failed_deployment_has_its_exit_code_and_the_reason() {
     let fake = control_plane(&["failed"]);
     let (code, stdout, stderr) = run(kernex_at(&fake, &["deployment", "watch", DEPLOYMENT]));
     assert_eq!(code, 7, "{stderr}");
-    assert!(stdout.contains("script_failed: deploy.sh ended with 3"), "{stdout}");
+    assert!(stdout.contains("script_failed") && stdout.contains("cam-1: deploy.sh ended with 3"), "{stdout}");
     assert!(stderr.contains(&format!("error: deployment {DEPLOYMENT} ended as failed")), "{stderr}");
 }
 

@@ -50,7 +50,7 @@ queries! {
         q: String,
         /// `online`, `degraded`, `error`, `offline`, `pending_approval` or `decommissioned`.
         status: String,
-        /// A label, `key=value` or `key`.
+        /// A label, `key=value`.
         tag: String,
         /// The version that devices run.
         bundle_version: String,

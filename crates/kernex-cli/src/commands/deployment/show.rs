@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     context::Context,
     output::{say, table::Fields, text, tone::Tone},
-    watch::{Names, summary},
+    watch::{self, Names, summary},
 };
 
 /// Show one deployment and how far its devices are
@@ -45,8 +45,9 @@ impl Show {
             state: self.state.map(|state| state.to_string()),
         };
         let page = client.list_targets(self.id, &query).await?;
+        let names = if context.is_json() { Names::new() } else { watch::names(&client, &detail).await };
         context.show(&Shown { detail: &detail, page: &page }, || {
-            let table = summary::table(&page.targets, &Names::new(), None);
+            let table = summary::table(&page.targets, &names, None);
             format!("{}\n\n{table}", fields(&detail, context.now()))
         })?;
         if page.next_cursor.is_some() {

@@ -21,7 +21,7 @@ pub(crate) struct Logs {
     device: DeviceArg,
     #[command(flatten)]
     limit: LimitArg,
-    /// Only lines of this level: TRACE, DEBUG, INFO, WARN or ERROR
+    /// Only lines of this level or a more serious one: TRACE, DEBUG, INFO, WARN or ERROR
     #[arg(long, value_name = "LEVEL")]
     level: Option<LogLevel>,
 }
