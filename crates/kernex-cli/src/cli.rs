@@ -37,6 +37,9 @@ pub(crate) struct GlobalArgs {
     /// File that holds the token
     #[arg(long, global = true, value_name = "FILE", env = "KERNEX_TOKEN_FILE", hide_env_values = true)]
     pub(crate) token_file: Option<PathBuf>,
+    /// Certificates (PEM) of the authority to trust beside the public ones, for a control plane with a private one
+    #[arg(long, global = true, value_name = "FILE", env = "KERNEX_CA_FILE", hide_env_values = true)]
+    pub(crate) ca_file: Option<PathBuf>,
     /// How results are written
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
     pub(crate) output: OutputFormat,

@@ -65,7 +65,17 @@ impl Context {
         // A damaged file must not stand in the way of flags that make it unnecessary.
         let stored = if token.is_some() && self.url().is_some() { None } else { self.stored()? };
         let session = session::choose(self.url(), token, stored.as_ref())?;
-        Ok(anonymous_client(&session.url)?.with_token(session.token))
+        Ok(self.anonymous_client(&session.url)?.with_token(session.token))
+    }
+
+    /// A client without credentials.
+    pub(crate) fn anonymous_client(&self, address: &str) -> Result<OperatorClient> {
+        let user_agent = concat!("kernex-cli/", env!("CARGO_PKG_VERSION")).to_owned();
+        let mut options = HttpOptions { user_agent, ..HttpOptions::default() };
+        if let Some(path) = self.global.ca_file.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+            options.extra_roots_pem = read_certificates(path)?;
+        }
+        Ok(OperatorClient::new(address, &options)?)
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -86,12 +96,6 @@ impl Context {
     }
 }
 
-/// A client without credentials.
-pub(crate) fn anonymous_client(address: &str) -> Result<OperatorClient> {
-    let user_agent = concat!("kernex-cli/", env!("CARGO_PKG_VERSION")).to_owned();
-    Ok(OperatorClient::new(address, &HttpOptions { user_agent, ..HttpOptions::default() })?)
-}
-
 fn read_token(path: &Path) -> Result<Token> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("the token file `{}` cannot be read", path.display()))?;
@@ -99,4 +103,14 @@ fn read_token(path: &Path) -> Result<Token> {
         "" => anyhow::bail!("the token file `{}` is empty", path.display()),
         token => Ok(Token::new(token.to_owned())),
     }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<u8>> {
+    let pem = std::fs::read(path)
+        .with_context(|| format!("the certificate file `{}` cannot be read", path.display()))?;
+    let marker = b"-----BEGIN CERTIFICATE-----";
+    if pem.windows(marker.len()).any(|window| window == marker) {
+        return Ok(pem);
+    }
+    anyhow::bail!("`{}` holds no certificate in PEM", path.display())
 }

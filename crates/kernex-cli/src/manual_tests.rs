@@ -101,7 +101,9 @@ fn the_manual_names_every_exit_code_and_every_variable() {
     for code in ExitCode::ALL {
         assert!(MANUAL.contains(&format!("\n| {} |", code as u8)), "docs/cli.md does not explain {code:?}");
     }
-    for name in ["KERNEX_URL", "KERNEX_TOKEN", "KERNEX_TOKEN_FILE", "KERNEX_CONFIG_DIR", "NO_COLOR"] {
+    for name in
+        ["KERNEX_URL", "KERNEX_TOKEN", "KERNEX_TOKEN_FILE", "KERNEX_CA_FILE", "KERNEX_CONFIG_DIR", "NO_COLOR"]
+    {
         assert!(MANUAL.contains(&format!("`{name}`")), "docs/cli.md does not explain {name}");
     }
 }

@@ -10,6 +10,9 @@ pub enum Error {
     /// The address is not usable.
     #[error("`{0}` is not an http or https address")]
     Address(String),
+    /// A certificate authority to trust could not be read.
+    #[error("the certificate authority is not usable: {0}")]
+    Certificate(String),
     /// The control plane could not be reached, or the connection broke.
     #[error("cannot reach the control plane at {address}: {reason}")]
     Unreachable {

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use kernex_api::Problem;
 use reqwest::{Client, Response, StatusCode};
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -22,6 +26,8 @@ pub struct HttpOptions {
     pub read_timeout: Duration,
     /// `User-Agent`.
     pub user_agent: String,
+    /// Certificate authorities to trust beside the public ones, as PEM: for a control plane with a private one.
+    pub extra_roots_pem: Vec<u8>,
 }
 
 impl Default for HttpOptions {
@@ -30,14 +36,20 @@ impl Default for HttpOptions {
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(60),
             user_agent: concat!("kernex/", env!("CARGO_PKG_VERSION")).to_owned(),
+            extra_roots_pem: Vec::new(),
         }
     }
 }
 
-/// Builds a client that keeps connections, has deadlines, and trusts the public certificate authorities.
+/// Builds a client that keeps connections, has deadlines, and trusts the public certificate authorities and those of
+/// the options.
 pub fn build_http_client(options: &HttpOptions) -> Result<Client, Error> {
     let mut roots = RootCertStore::empty();
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    for certificate in CertificateDer::pem_slice_iter(&options.extra_roots_pem) {
+        let certificate = certificate.map_err(|error| Error::Certificate(error.to_string()))?;
+        roots.add(certificate).map_err(|error| Error::Certificate(error.to_string()))?;
+    }
     let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::Address(error.to_string()))?

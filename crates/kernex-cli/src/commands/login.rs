@@ -7,7 +7,7 @@ use kernex_client::{OperatorClient, Token};
 use url::{Host, Url};
 
 use crate::{
-    context::{Context, anonymous_client},
+    context::Context,
     credentials::Credentials,
     exit_code::ExitCode,
     failure::Failure,
@@ -41,7 +41,7 @@ impl Login {
             let failure = Failure::new(ExitCode::Usage, "which control plane?");
             return Err(failure.hint("give its address: `kernex login https://kernex.example.com`").into());
         };
-        let client = anonymous_client(&address)?;
+        let client = context.anonymous_client(&address)?;
         warn_if_readable_on_the_way(client.base());
         let username = self.username.map_or_else(ask_username, Ok)?;
         let password = read_password(self.password_stdin, &username)?;

@@ -1,10 +1,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{
-    context::{Context, anonymous_client},
-    output::say,
-};
+use crate::{context::Context, output::say};
 
 /// End the login at the control plane and forget it here
 ///
@@ -28,7 +25,7 @@ impl Logout {
                 return Err(error);
             }
         };
-        let revoked = match anonymous_client(&login.url) {
+        let revoked = match context.anonymous_client(&login.url) {
             Ok(client) => client.with_token(login.token).logout().await.map_err(Into::into),
             Err(error) => Err(error),
         };

@@ -18,7 +18,7 @@ const DEPLOYMENT: &str = "0199bbbb-0000-7000-8000-000000000001";
 /// `kernex` with nothing from the person who runs the tests.
 fn kernex(config_dir: &std::path::Path, arguments: &[&str]) -> Command {
     let mut command = Command::cargo_bin("kernex").unwrap();
-    for name in ["KERNEX_URL", "KERNEX_TOKEN", "KERNEX_TOKEN_FILE", "CLICOLOR_FORCE"] {
+    for name in ["KERNEX_URL", "KERNEX_TOKEN", "KERNEX_TOKEN_FILE", "KERNEX_CA_FILE", "CLICOLOR_FORCE"] {
         command.env_remove(name);
     }
     command.env("KERNEX_CONFIG_DIR", config_dir).args(arguments).timeout(std::time::Duration::from_secs(60));
