@@ -5,7 +5,10 @@ use std::{
     io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink},
     path::{Path, PathBuf},
+    time::{Duration, UNIX_EPOCH},
 };
+
+use kernex_core::Timestamp;
 
 /// Replaces a file as a whole: after a power cut there is the old content or the new one. Mode 0600.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -77,6 +80,19 @@ pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than expected"));
     }
     Ok(bytes)
+}
+
+/// Gives a file this time, making it if it is missing. Forces nothing to the disk: for what is only looked at.
+pub fn touch(path: &Path, at: Timestamp) -> io::Result<()> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    let since_epoch = Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(0));
+    file.set_modified(UNIX_EPOCH + since_epoch)
+}
+
+/// The time that a file was given.
+pub fn touched_at(path: &Path) -> Option<Timestamp> {
+    let since_epoch = fs::metadata(path).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).ok()?))
 }
 
 /// Points a link at a target, atomically; nothing happens when it points there already.

@@ -62,6 +62,11 @@ impl DataDir {
         self.root.join("agent.lock")
     }
 
+    /// An empty file; its time is when the control plane answered last.
+    pub fn contact(&self) -> PathBuf {
+        self.root.join("last-contact")
+    }
+
     /// Results not yet acknowledged.
     pub fn results(&self) -> PathBuf {
         self.root.join("outbox/results")

@@ -35,8 +35,6 @@ pub struct AgentState {
     pub last_timestamp_millis: i64,
     /// How much the control plane's clock is ahead.
     pub clock_offset_millis: i64,
-    /// When the control plane answered last, as of the last save.
-    pub last_contact_at: Option<Timestamp>,
 }
 
 /// What is installed under one bundle name.

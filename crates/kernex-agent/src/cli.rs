@@ -1,0 +1,60 @@
+//! The command line.
+
+mod connect;
+mod register;
+mod run;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Keeps a device in touch with its Kernex control plane and installs bundles
+#[derive(Parser, Debug)]
+#[command(name = "kernex-agent", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Register if necessary, then work until stopped
+    Run(run::RunArgs),
+    /// Register this device and print who it is
+    Register(register::RegisterArgs),
+    /// Show what the data folder says, without speaking to anybody
+    Status(status::StatusArgs),
+    /// The process around a script; for the agent itself
+    #[command(hide = true)]
+    ScriptRunner,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub fn execute(self) -> ExitCode {
+        let outcome = match self.command {
+            Command::Run(args) => block_on(run::run(args)),
+            Command::Register(args) => block_on(register::register(args)),
+            Command::Status(args) => status::status(&args),
+            Command::ScriptRunner => return crate::script_runner::main(),
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprint_error(&error);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+fn eprint_error(error: &anyhow::Error) {
+    use std::io::Write as _;
+    // Nothing is left to do when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "kernex-agent: {error:#}");
+}

@@ -1,0 +1,152 @@
+//! `kernex-agent run`.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use clap::Args;
+use kernex_core::{DeviceId, DeviceStatus};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{Mutex, Notify, mpsc, watch},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::connect::{Connection, connect};
+use crate::{
+    AGENT_VERSION, Error,
+    backoff::Backoff,
+    context::{Context, DownloadStatus, Snapshot},
+    link::Link,
+    lock::Lock,
+    log_queue::LogQueue,
+    machine::Event,
+    process::RunnerProgram,
+    runner::Runner,
+    settings::{Settings, SettingsArgs},
+    state::{AgentState, StateFile},
+    telemetry,
+    workload::Supervisor,
+};
+
+/// Commands come a few at a time, and are sent again when they are not heard.
+const EVENT_QUEUE: usize = 64;
+/// Delays between tries to register.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+/// Works until SIGTERM or SIGINT.
+pub(super) async fn run(args: RunArgs) -> anyhow::Result<()> {
+    let settings = args.settings.resolve()?;
+    let logs = LogQueue::default();
+    let level = telemetry::start(args.settings.log_format, settings.device_config.log_level, &logs);
+    settings.data.create()?;
+    let _lock = Lock::take(&settings.data)?;
+    let state = StateFile::new(settings.data.state()).load()?.unwrap_or_default();
+    let stop = stop_on_signal().context("cannot listen for signals")?;
+    logs.restore(&settings.data);
+    tracing::info!(version = AGENT_VERSION, data_dir = %settings.data.root().display(), control_plane = settings.control_plane, "starting");
+    let connection = tokio::select! {
+        connection = connect(&settings, &state) => connection?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    let context = build_context(&settings, &state, &connection, logs);
+    let (sender, events) = mpsc::channel(EVENT_QUEUE);
+    let local = settings.device_config.clone();
+    let runner = Runner::new(context.clone(), state, local, settings.own_interval, level);
+    let link = tokio::spawn(keep_in_touch(settings, connection, context, sender, stop.clone()));
+    // Boxed: it lives as long as the program, and holds every effect.
+    let outcome = Box::pin(runner.run(events, stop.clone())).await;
+    stop.cancel();
+    let _ = link.await;
+    outcome.map_err(Into::into)
+}
+
+fn stop_on_signal() -> std::io::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopped.cancel();
+    });
+    Ok(stop)
+}
+
+fn build_context(
+    settings: &Settings,
+    state: &AgentState,
+    connection: &Connection,
+    logs: LogQueue,
+) -> Arc<Context> {
+    let program = RunnerProgram::default();
+    Arc::new(Context {
+        data: settings.data.clone(),
+        client: connection.client.clone(),
+        http: connection.http.clone(),
+        supervisor: Mutex::new(Supervisor::new(program.clone())),
+        program,
+        device_type: settings.device_type.clone(),
+        logs,
+        snapshot: watch::Sender::new(Snapshot::of(state, &settings.device_config, settings.own_interval)),
+        download: DownloadStatus::default(),
+        deploy_timeout_secs: settings.device_config.deploy_timeout.into(),
+        cannot_save: false.into(),
+        wake: Notify::new(),
+    })
+}
+
+/// Registers if that has not been done, then speaks to the control plane until the end.
+async fn keep_in_touch(
+    settings: Settings,
+    connection: Connection,
+    context: Arc<Context>,
+    events: mpsc::Sender<Event>,
+    stop: CancellationToken,
+) {
+    let device_id = match connection.client.device_id() {
+        Some(device_id) => device_id,
+        None => tokio::select! {
+            device_id = register(&settings, &connection) => device_id,
+            () = stop.cancelled() => return,
+        },
+    };
+    Link::new(context, device_id, events).run(stop).await;
+}
+
+/// Tries to register until it works.
+async fn register(settings: &Settings, connection: &Connection) -> DeviceId {
+    let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
+    loop {
+        let error = match connection.register(settings).await {
+            Ok(device) => {
+                tracing::info!(device.id = %device.device_id, status = %device.status, key.fingerprint = connection.fingerprint, "registered");
+                if device.status == DeviceStatus::PendingApproval {
+                    tracing::info!("an operator has to approve this device; compare the key's fingerprint");
+                }
+                // Registering the same key again gives the same device, so nothing is lost if this is.
+                if let Err(error) = connection.remember(settings, &device) {
+                    tracing::error!(%error, "the device id cannot be stored");
+                }
+                return device.device_id;
+            }
+            Err(error) => error,
+        };
+        let retry_after = match &error {
+            Error::Client(error) => error.retry_after(),
+            _ => None,
+        };
+        let wait = backoff.next_wait(retry_after);
+        tracing::warn!(%error, wait_secs = wait.as_secs_f64(), "the device cannot register");
+        tokio::time::sleep(wait).await;
+    }
+}

@@ -1,0 +1,113 @@
+//! Checking: starts the workload and decides whether the version stays.
+
+use std::time::Duration;
+
+use kernex_bundle::{Health, Manifest};
+use kernex_core::FailureCode;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{Done, Job, bundle::workload_spec};
+use crate::{health::Checker, script::environment, state::Failure, workload::Status};
+
+/// A workload without a health check counts as healthy when it has run this long.
+const STABLE_AFTER: Duration = Duration::from_secs(5);
+
+/// Starts the workload, if there is one, and waits for the health check, if there is one.
+pub(super) async fn check(job: &Job) -> Result<Done, Failure> {
+    let manifest = job.manifest()?;
+    let status = match workload_spec(&job.belongs(), &manifest) {
+        Some(spec) => Some(job.context.supervisor.lock().await.start(&job.attempt.bundle_name, spec).await),
+        None => None,
+    };
+    let max_crashes = manifest.workload.as_ref().map_or(u32::MAX, |workload| workload.max_crashes);
+    let gate = async {
+        match (&manifest.health, &status) {
+            (Some(health), _) => pass_health_check(job, &manifest, health).await,
+            (None, Some(status)) => stay_up(status.clone(), job.deadline).await,
+            (None, None) => Ok(()),
+        }
+    };
+    tokio::select! {
+        biased;
+        () = job.stop.cancelled() => Err(Failure::new(FailureCode::Cancelled, "the health check was stopped")),
+        failure = crash_loop(status.clone(), max_crashes) => Err(failure),
+        outcome = gate => outcome.map(|()| Done::Completed),
+    }
+}
+
+/// Ends when the workload has crashed too often; never, if there is none.
+async fn crash_loop(status: Option<watch::Receiver<Status>>, max_crashes: u32) -> Failure {
+    let Some(mut status) = status else { return std::future::pending().await };
+    let seen = status.wait_for(|status| status.is_failing(max_crashes)).await.map(|status| status.clone());
+    match seen {
+        Ok(status) => Failure::new(FailureCode::CrashLoop, crash_message(&status)),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn crash_message(status: &Status) -> String {
+    match (&status.ended, status.crashes.len()) {
+        (Some(_), _) => format!("the workload {} and is not to be started again", status.last_crash),
+        (None, 1) => format!("the workload crashed: it {}", status.last_crash),
+        (None, count) => {
+            format!("the workload crashed {count} times; the last time it {}", status.last_crash)
+        }
+    }
+}
+
+/// Waits until the workload has run without a break for a while, or has ended as it should.
+async fn stay_up(mut status: watch::Receiver<Status>, deadline: Instant) -> Result<(), Failure> {
+    loop {
+        let (since, has_ended) = {
+            let now = status.borrow_and_update();
+            (now.running_since, now.ended.is_some())
+        };
+        if has_ended || since.is_some_and(|since| since.elapsed() >= STABLE_AFTER) {
+            return Ok(());
+        }
+        let stable_at = since.map(|since| STABLE_AFTER.saturating_sub(since.elapsed()));
+        tokio::select! {
+            _ = status.changed() => {}
+            () = sleep(stable_at.unwrap_or(STABLE_AFTER)) => {}
+            () = sleep_until(deadline) => {
+                let message = "the workload did not keep running within the time of the attempt";
+                return Err(Failure::new(FailureCode::HealthCheck, message));
+            }
+        }
+    }
+}
+
+async fn pass_health_check(job: &Job, manifest: &Manifest, health: &Health) -> Result<(), Failure> {
+    let (dir, env) = (job.release_dir(), environment(&job.belongs(), &manifest.env));
+    let checker = Checker { http: &job.context.http, program: &job.context.program, dir: &dir, env: &env };
+    let deadline = job.deadline.min(Instant::now() + Duration::from_secs(u64::from(health.deadline_secs)));
+    let (mut passed, mut last) = (0, String::from("there was no time for a check"));
+    loop {
+        let outcome = tokio::select! {
+            outcome = checker.check(health, &job.stop) => outcome,
+            () = sleep_until(deadline) => Err(last.clone()),
+        };
+        match outcome {
+            Ok(()) => passed += 1,
+            Err(reason) => {
+                passed = 0;
+                last = reason;
+            }
+        }
+        if passed >= health.healthy_after.max(1) {
+            return Ok(());
+        }
+        let next = Instant::now() + Duration::from_secs(u64::from(health.interval_secs));
+        if next > deadline {
+            let secs = health.deadline_secs;
+            let needed = health.healthy_after;
+            let message =
+                format!("the health check did not pass {needed} times in a row within {secs} s: {last}");
+            return Err(Failure::new(FailureCode::HealthCheck, message));
+        }
+        sleep_until(next).await;
+    }
+}

@@ -1,0 +1,95 @@
+//! What is left behind: staging, releases that nothing needs; and what must be there at start.
+
+use std::{collections::BTreeSet, ffi::OsString, fs, io, path::Path};
+
+use kernex_core::BundleName;
+
+use super::activate::{point, run_current};
+use crate::{
+    context::Context,
+    disk,
+    paths::DataDir,
+    state::{AgentState, Slot},
+};
+
+/// Removes from staging what does not belong to the attempt in work, and releases that are neither current nor previous.
+///
+/// Failing to clean up is logged and tried again after the next attempt and at the next start.
+pub async fn clean_up(context: &Context, state: &AgentState) {
+    let (data, state) = (context.data.clone(), state.clone());
+    let cleaned = tokio::task::spawn_blocking(move || {
+        sync_links(&data, &state, None)?;
+        clean_staging(&data, &state)?;
+        state.slots.iter().try_for_each(|(name, slot)| prune(&data, name, slot))
+    });
+    match cleaned.await {
+        Ok(Err(error)) => tracing::warn!(%error, "cleaning up failed"),
+        Err(error) => tracing::warn!(%error, "cleaning up was interrupted"),
+        Ok(Ok(())) => {}
+    }
+}
+
+/// At start: links agree with the state and workloads run, except for a bundle that is being worked on.
+pub async fn restore(context: &Context, state: &AgentState, except: Option<&BundleName>) {
+    if let Err(error) = sync_links(&context.data, state, except) {
+        tracing::error!(%error, "the links to releases cannot be restored");
+    }
+    if let Err(error) = clean_staging(&context.data, state) {
+        tracing::warn!(%error, "cleaning up failed");
+    }
+    for (name, slot) in state.slots.iter().filter(|(name, _)| Some(*name) != except) {
+        if let Err(failure) = run_current(context, name, slot).await {
+            tracing::error!(bundle.name = %name, reason = failure.message, "the workload cannot be started");
+        }
+    }
+}
+
+fn sync_links(data: &DataDir, state: &AgentState, except: Option<&BundleName>) -> io::Result<()> {
+    for (name, slot) in state.slots.iter().filter(|(name, _)| Some(*name) != except) {
+        if data.slot(name).is_dir() {
+            point(&data.current(name), slot.current.as_ref())?;
+            point(&data.previous(name), slot.previous.as_ref())?;
+        }
+    }
+    Ok(())
+}
+
+fn clean_staging(data: &DataDir, state: &AgentState) -> io::Result<()> {
+    let keep = state.attempt.as_ref().map(|attempt| attempt.deployment_id.to_string());
+    for entry in fs::read_dir(data.staging())? {
+        let entry = entry?;
+        let is_needed = keep.as_ref().is_some_and(|id| entry.file_name().to_string_lossy().starts_with(id));
+        if !is_needed {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn prune(data: &DataDir, name: &BundleName, slot: &Slot) -> io::Result<()> {
+    let needed: BTreeSet<OsString> = [&slot.current, &slot.previous]
+        .into_iter()
+        .flatten()
+        .map(|release| release.folder().into())
+        .collect();
+    let releases = data.releases(name);
+    if !releases.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(&releases)? {
+        let folder = entry?.file_name();
+        if needed.contains(&folder) {
+            continue;
+        }
+        // The manifest goes first: a release without it does not count as complete.
+        let mut manifest = folder.clone();
+        manifest.push(".json");
+        disk::remove_file_if_there(&data.slot(name).join("manifests").join(manifest))?;
+        disk::remove_tree(&releases.join(folder))?;
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    if path.is_dir() { disk::remove_tree(path) } else { disk::remove_file_if_there(path) }
+}

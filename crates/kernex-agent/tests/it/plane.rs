@@ -1,0 +1,280 @@
+//! A control plane of a hundred lines: says what a test wants, remembers what it heard, and misbehaves on request.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use kernex_agent::state::Release;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+/// How the next download goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fault {
+    /// After this many bytes the connection breaks.
+    Break(usize),
+    /// The range is ignored: all bytes from the first one.
+    IgnoreRange,
+    /// The range is refused with 416.
+    RefuseRange,
+    /// 206 with another range than was asked for.
+    OtherRange,
+    /// The address is not accepted.
+    Refuse,
+    /// The bytes stop coming, and the connection stays open.
+    Stall(usize),
+}
+
+#[derive(Default)]
+struct Shared {
+    commands: Vec<Value>,
+    heartbeats: Vec<Value>,
+    results: Vec<Value>,
+    keys: Vec<String>,
+    logs: Vec<String>,
+    bundle: Vec<u8>,
+    faults: VecDeque<Fault>,
+    ranges: Vec<String>,
+    refuse_results: usize,
+}
+
+#[derive(Clone)]
+pub(crate) struct Plane {
+    address: String,
+    shared: Arc<Mutex<Shared>>,
+}
+
+pub(crate) const DEVICE: &str = "00000000-0000-7000-8000-00000000000d";
+
+impl Plane {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let plane = Self { address, shared: Arc::default() };
+        let serving = plane.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serving.clone().serve(stream));
+            }
+        });
+        plane
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.address.clone()
+    }
+
+    /// Wants a bundle of these bytes installed, until its result comes.
+    pub(crate) fn deploy(&self, number: u64, version: &str, bytes: Vec<u8>) {
+        let checksum = kernex_bundle::Digest::of(&bytes).to_string();
+        let command = json!({
+            "type": "deploy", "deployment_id": deployment(number), "attempt": 1,
+            "bundle_id": "00000000-0000-7000-8000-000000000002", "bundle_name": "default", "bundle_version": version,
+            "checksum_sha256": checksum, "size_bytes": bytes.len(), "download_url": "/api/v1/bundles/b?cap=1",
+            "timeout_secs": 60, "lease_expires_at": "2026-01-01T00:00:00Z",
+        });
+        let mut shared = self.shared.lock().unwrap();
+        shared.bundle = bytes;
+        shared.commands = vec![command];
+    }
+
+    /// Serves other bytes than were promised.
+    pub(crate) fn replace_bytes(&self, bytes: Vec<u8>) {
+        self.shared.lock().unwrap().bundle = bytes;
+    }
+
+    pub(crate) fn command(&self, command: Value) {
+        self.shared.lock().unwrap().commands.push(command);
+    }
+
+    pub(crate) fn fail_downloads(&self, faults: &[Fault]) {
+        self.shared.lock().unwrap().faults.extend(faults);
+    }
+
+    /// The next results are answered with 503.
+    pub(crate) fn refuse_results(&self, count: usize) {
+        self.shared.lock().unwrap().refuse_results = count;
+    }
+
+    pub(crate) fn heartbeats(&self) -> usize {
+        self.shared.lock().unwrap().heartbeats.len()
+    }
+
+    pub(crate) fn last_heartbeat(&self) -> Value {
+        self.shared.lock().unwrap().heartbeats.last().cloned().unwrap_or_default()
+    }
+
+    /// The states that heartbeats reported for a deployment, repetitions left out.
+    pub(crate) fn states(&self, number: u64) -> Vec<String> {
+        let shared = self.shared.lock().unwrap();
+        let targets = shared.heartbeats.iter().flat_map(|heartbeat| heartbeat["targets"].as_array().unwrap());
+        let of_it = targets.filter(|target| target["deployment_id"] == deployment(number));
+        let mut states: Vec<String> =
+            of_it.map(|target| target["state"].as_str().unwrap().to_owned()).collect();
+        states.dedup();
+        states
+    }
+
+    pub(crate) fn results(&self) -> Vec<Value> {
+        self.shared.lock().unwrap().results.clone()
+    }
+
+    pub(crate) fn idempotency_keys(&self) -> Vec<String> {
+        self.shared.lock().unwrap().keys.clone()
+    }
+
+    pub(crate) fn logs(&self) -> Vec<String> {
+        self.shared.lock().unwrap().logs.clone()
+    }
+
+    pub(crate) fn ranges(&self) -> Vec<String> {
+        self.shared.lock().unwrap().ranges.clone()
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        let mut bytes = Vec::new();
+        loop {
+            let Some((head, body, used)) = parse(&bytes) else {
+                let mut buffer = vec![0; 16 * 1024];
+                match stream.read(&mut buffer).await {
+                    Ok(read @ 1..) => bytes.extend_from_slice(&buffer[..read]),
+                    _ => return,
+                }
+                continue;
+            };
+            bytes.drain(..used);
+            let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+            if target.starts_with("/api/v1/bundles/") {
+                if !self.send_bundle(&mut stream, &head).await {
+                    return;
+                }
+                continue;
+            }
+            let (status, answer) = self.answer(&target, &head, &body);
+            let text = answer.to_string();
+            let head = format!(
+                "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                text.len()
+            );
+            if stream.write_all(format!("{head}{text}").as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, target: &str, head: &str, body: &[u8]) -> (u16, Value) {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let mut shared = self.shared.lock().unwrap();
+        if target.ends_with("/register") {
+            return (201, json!({"device_id": DEVICE, "status": "pending_approval"}));
+        }
+        if target.ends_with("/heartbeat") {
+            let busy: Vec<Value> =
+                body["targets"].as_array().unwrap().iter().map(|t| t["deployment_id"].clone()).collect();
+            shared.heartbeats.push(body);
+            // As the protocol says: derived from what is desired and what was reported.
+            let commands: Vec<&Value> = shared
+                .commands
+                .iter()
+                .filter(|command| command["type"] == "cancel" || !busy.contains(&command["deployment_id"]))
+                .collect();
+            let answer = json!({"commands": commands, "server_time": "2026-01-01T00:00:00Z", "next_heartbeat_secs": 1});
+            return (200, answer);
+        }
+        if target.ends_with("/result") {
+            shared.keys.push(header(head, "idempotency-key").unwrap_or_default());
+            if shared.refuse_results > 0 {
+                shared.refuse_results -= 1;
+                return (503, problem(503, "unavailable"));
+            }
+            let id = target.split('/').nth(4).unwrap_or_default().to_owned();
+            shared.commands.retain(|command| command["deployment_id"] != id.as_str());
+            shared.results.push(body);
+            return (200, json!({}));
+        }
+        let lines = body.as_array().cloned().unwrap_or_default();
+        shared.logs.extend(lines.iter().map(|line| line["message"].as_str().unwrap_or_default().to_owned()));
+        (200, json!({"ingested": lines.len()}))
+    }
+
+    /// Sends the bundle's bytes, or what the next fault makes of them; whether the connection goes on.
+    async fn send_bundle(&self, stream: &mut TcpStream, head: &str) -> bool {
+        let (bundle, fault) = {
+            let mut shared = self.shared.lock().unwrap();
+            shared.ranges.push(header(head, "range").unwrap_or_default());
+            (shared.bundle.clone(), shared.faults.pop_front())
+        };
+        let first = header(head, "range")
+            .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok())
+            .filter(|first| *first > 0 && fault != Some(Fault::IgnoreRange));
+        let (total, from) = (bundle.len(), first.unwrap_or(0));
+        let answer = match (fault, first) {
+            (Some(Fault::Refuse), _) => return self.refuse(stream, 403).await,
+            (Some(Fault::RefuseRange), Some(_)) => {
+                let text =
+                    format!("HTTP/1.1 416 x\r\ncontent-range: bytes */{total}\r\ncontent-length: 0\r\n\r\n");
+                return stream.write_all(text.as_bytes()).await.is_ok();
+            }
+            (Some(Fault::OtherRange), Some(from)) => {
+                format!("HTTP/1.1 206 x\r\ncontent-range: bytes {}-{}/{total}\r\n", from - 1, total - 1)
+            }
+            (_, Some(from)) => {
+                format!("HTTP/1.1 206 x\r\ncontent-range: bytes {from}-{}/{total}\r\n", total - 1)
+            }
+            (_, None) => "HTTP/1.1 200 x\r\n".to_owned(),
+        };
+        let answer = format!("{answer}etag: \"e\"\r\ncontent-length: {}\r\n\r\n", total - from);
+        let end = match fault {
+            Some(Fault::Break(bytes) | Fault::Stall(bytes)) => total.min(from + bytes),
+            _ => total,
+        };
+        let sent = stream.write_all(answer.as_bytes()).await.is_ok()
+            && stream.write_all(&bundle[from..end]).await.is_ok();
+        if let Some(Fault::Stall(_)) = fault {
+            std::future::pending::<()>().await;
+        }
+        sent && end == total
+    }
+
+    async fn refuse(&self, stream: &mut TcpStream, status: u16) -> bool {
+        let text = problem(status, "forbidden").to_string();
+        let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+        stream.write_all(answer.as_bytes()).await.is_ok()
+    }
+}
+
+pub(crate) fn deployment(number: u64) -> String {
+    format!("00000000-0000-7000-8000-{number:012}")
+}
+
+/// The release's folder of bytes under a version.
+pub(crate) fn release_folder(version: &str, bytes: &[u8]) -> String {
+    let digest = kernex_bundle::Digest::of(bytes).to_string();
+    Release {
+        version: version.parse().unwrap(),
+        digest,
+        bundle_id: kernex_core::BundleId(Default::default()),
+    }
+    .folder()
+}
+
+fn problem(status: u16, code: &str) -> Value {
+    json!({"type": "x", "title": "x", "status": status, "detail": "as the test wants", "code": code, "request_id": "r"})
+}
+
+fn header(head: &str, name: &str) -> Option<String> {
+    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+    lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
+}
+
+fn parse(bytes: &[u8]) -> Option<(String, Vec<u8>, usize)> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let length: usize = header(&head, "content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let body = bytes.get(end + 4..end + 4 + length)?;
+    Some((head, body.to_vec(), end + 4 + length))
+}
