@@ -91,6 +91,10 @@ fn explain_client(error: &Error, address: Option<&str>) -> Failure {
         Error::Address(_) => {
             (ExitCode::Usage, "give an address like https://kernex.example.com with --url or KERNEX_URL")
         }
+        Error::Unreachable { reason, .. } if reason.contains("certificate") => (
+            ExitCode::Unreachable,
+            "when its certificate comes from a private authority, name that one with --ca-file or KERNEX_CA_FILE",
+        ),
         Error::Unreachable { .. } | Error::TimedOut { .. } => (
             ExitCode::Unreachable,
             "check the address (--url, KERNEX_URL, or the one given to `kernex login`) and that the control plane runs",
