@@ -46,11 +46,11 @@ queries! {
         limit: u32,
         /// Where the page begins: the last page's `next_cursor`.
         cursor: String,
-        /// Part of a name or of an id.
+        /// Part of a name or a type, or the beginning of an id or of a key's fingerprint.
         q: String,
         /// `online`, `degraded`, `error`, `offline`, `pending_approval` or `decommissioned`.
         status: String,
-        /// A label, `key=value`.
+        /// A label, `key=value`; of several, separated by commas, all must fit.
         tag: String,
         /// The version that devices run.
         bundle_version: String,

@@ -20,7 +20,7 @@ use crate::{
 /// Example: kernex device list --status offline --tag site=berlin
 #[derive(Args, Debug)]
 pub(crate) struct List {
-    /// Only devices whose name or id contains this
+    /// Only devices whose name or type contains this, or whose id or key's fingerprint begins with it
     #[arg(value_name = "TEXT")]
     q: Option<String>,
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub(crate) struct List {
     /// Only those that are: online, degraded, error, offline, pending_approval or decommissioned
     #[arg(long, value_name = "STATUS")]
     status: Option<DeviceStatus>,
-    /// Only those with this label
+    /// Only those with this label; of several, separated by commas, all must fit
     #[arg(long, value_name = "KEY=VALUE")]
     tag: Option<String>,
     /// Only those that run this version
