@@ -65,7 +65,7 @@ pub enum ErrorCode {
 /// The body of every error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// A URI reference for the kind of error: `/docs/errors#<code>`.
+    /// A URI for the kind of error: `urn:kernex:error:<code>`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The status in words.

@@ -1,1 +1,30 @@
-//! Kernex.
+//! The control plane: REST API, background jobs, pages.
+//!
+//! One folder per noun, one file per endpoint; `router.rs` lists every route. Reads go from handler to store; a rule that spans
+//! several store calls, or that a job needs too, stands in a domain's `service.rs`.
+
+pub mod admin;
+pub mod auth;
+pub mod bundles;
+pub mod clock;
+pub mod config;
+pub mod deployments;
+pub mod devices;
+pub mod error;
+pub mod extract;
+pub mod idempotency;
+pub mod jobs;
+pub mod logs;
+pub mod openapi;
+pub mod pages;
+pub mod pagination;
+pub mod registration_tokens;
+pub mod router;
+pub mod secrets;
+pub mod serve;
+pub mod state;
+pub mod system;
+pub mod telemetry;
+
+pub use config::Settings;
+pub use state::AppState;

@@ -191,10 +191,12 @@ impl Store {
         Ok(DeleteBundle::Deleted)
     }
 
-    /// Which of these ids are bundles that have not been deleted, in any organisation: for sweeping bytes that nobody needs.
-    pub async fn bundles_that_exist(&self, ids: &[BundleId]) -> Result<Vec<BundleId>> {
-        let text =
-            format!("SELECT id FROM bundles WHERE deleted_at IS NULL AND {}", self.dialect().in_ids("id", 1));
+    /// Which of these ids are bundles that were deleted, in any organisation: their bytes can go.
+    pub async fn deleted_bundles(&self, ids: &[BundleId]) -> Result<Vec<BundleId>> {
+        let text = format!(
+            "SELECT id FROM bundles WHERE deleted_at IS NOT NULL AND {}",
+            self.dialect().in_ids("id", 1)
+        );
         let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
         let rows = self.reader().fetch_all(built(text).bind(ids)).await?;
         rows.iter().map(|row| Ok(BundleId(row.get("id")?))).collect()

@@ -194,10 +194,10 @@ impl Store {
         for (key, value) in &new.tags {
             tags.entry(key.clone()).or_insert_with(|| value.clone());
         }
-        if membership == Membership::PendingApproval {
-            if let Some(refusal) = refuse_waiting(&mut tx, org_id, new.max_pending).await? {
-                return Ok(Some(refusal));
-            }
+        if membership == Membership::PendingApproval
+            && let Some(refusal) = refuse_waiting(&mut tx, org_id, new.max_pending).await?
+        {
+            return Ok(Some(refusal));
         }
         let id = DeviceId::generate(now);
         if tx.execute(insert(id, org_id, membership, &tags, new, now)?).await? == 0 {

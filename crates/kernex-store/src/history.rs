@@ -6,7 +6,7 @@ use kernex_core::{
 use uuid::Uuid;
 
 use crate::{
-    BundleRecord, Result, Store, TargetFailure,
+    Result, Store, TargetFailure,
     sql::{Row, Run, built, sql},
 };
 
@@ -77,7 +77,8 @@ impl Store {
         &self,
         org: OrganizationId,
         deployment: DeploymentId,
-        bundle: &BundleRecord,
+        name: &BundleName,
+        version: &BundleVersion,
     ) -> Result<Vec<(DeviceId, BundleVersion)>> {
         let query = sql("SELECT device_id, bundle_version FROM (SELECT t.device_id, d.bundle_version, \
                          ROW_NUMBER() OVER (PARTITION BY t.device_id ORDER BY t.completed_at DESC) AS place \
@@ -88,7 +89,7 @@ impl Store {
                          AND t.deployment_id < $2 AND t.device_id IN \
                          (SELECT device_id FROM deployment_targets WHERE org_id = $1 AND deployment_id = $2)) ranked \
                          WHERE place = 1 ORDER BY device_id");
-        let query = query.bind(org).bind(deployment).bind(bundle.name.as_str()).bind(bundle.version.as_str());
+        let query = query.bind(org).bind(deployment).bind(name.as_str()).bind(version.as_str());
         let rows = self.reader().fetch_all(query).await?;
         rows.iter().map(|row| Ok((DeviceId(row.get("device_id")?), row.parse("bundle_version")?))).collect()
     }

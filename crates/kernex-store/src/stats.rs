@@ -22,6 +22,13 @@ pub struct FleetStats {
 }
 
 impl Store {
+    /// Counts the devices of all organisations by status.
+    pub async fn count_devices(&self, now: Timestamp) -> Result<BTreeMap<String, u64>> {
+        let text = format!("SELECT ({STATUS_SQL}) AS status, COUNT(*) AS found FROM devices GROUP BY 1");
+        let rows = self.reader().fetch_all(built(text).bind(now)).await?;
+        rows.iter().map(|row| Ok((row.get("status")?, row.count("found")?))).collect()
+    }
+
     /// Counts an organisation's devices, bundles and deployments.
     pub async fn fleet_stats(&self, org: OrganizationId, now: Timestamp) -> Result<FleetStats> {
         let mut reader = self.reader();

@@ -1,0 +1,351 @@
+//! Settings: flag over environment over file over default.
+//!
+//! [`Options`] is the one list of settings: clap reads it from flags and the environment, serde from the TOML file.
+//! `docs/server.md` has a line for each; a test compares the two.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde::Deserialize;
+
+/// Everything that can be set, each where it is set.
+#[derive(Clone, Debug, Default, Args, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// A TOML file with settings; the names are those of the flags with `_` for `-`.
+    #[arg(long, env = "KERNEX_CONFIG", value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:8000].
+    #[arg(long, env = "KERNEX_LISTEN", value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Folder for the SQLite database, bundle bytes and the secret key [default: ./kernex-data].
+    #[arg(long, env = "KERNEX_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Database: `sqlite:PATH` or `postgres://user:password@host/name` [default: kernex.db in the data folder].
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// File that holds the database's address, in place of the setting above.
+    #[arg(long, env = "DATABASE_URL_FILE", value_name = "FILE")]
+    pub database_url_file: Option<PathBuf>,
+    /// Most connections to PostgreSQL [default: 16].
+    #[arg(long, env = "KERNEX_DATABASE_MAX_CONNECTIONS", value_name = "N")]
+    pub database_max_connections: Option<u32>,
+    /// File with the secret that signs tokens and download addresses, at least 32 bytes [default: secret.key in the data
+    /// folder, made at first start].
+    #[arg(long, env = "KERNEX_SECRET_KEY_FILE", value_name = "FILE")]
+    pub secret_key_file: Option<PathBuf>,
+    /// Address under which people and devices reach the control plane; used in links [default: http:// and the address listened on].
+    #[arg(long, env = "KERNEX_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Largest bundle archive in bytes [default: 17179869184].
+    #[arg(long, env = "KERNEX_MAX_BUNDLE_BYTES", value_name = "BYTES")]
+    pub max_bundle_bytes: Option<u64>,
+    /// Largest sum of a bundle's unpacked files in bytes [default: 34359738368].
+    #[arg(long, env = "KERNEX_MAX_UNPACKED_BYTES", value_name = "BYTES")]
+    pub max_unpacked_bytes: Option<u64>,
+    /// Uploads that may run at the same time; a further one gets 503 with Retry-After [default: 8].
+    #[arg(long, env = "KERNEX_MAX_UPLOADS", value_name = "N")]
+    pub max_uploads: Option<u32>,
+    /// Most connections at the same time; further ones wait [default: 10000].
+    #[arg(long, env = "KERNEX_MAX_CONNECTIONS", value_name = "N")]
+    pub max_connections: Option<u32>,
+    /// Seconds until an access token expires [default: 43200].
+    #[arg(long, env = "KERNEX_TOKEN_TTL_SECS", value_name = "SECS")]
+    pub token_ttl_secs: Option<u32>,
+    /// Seconds until a download address in a command expires [default: 86400].
+    #[arg(long, env = "KERNEX_DOWNLOAD_TTL_SECS", value_name = "SECS")]
+    pub download_ttl_secs: Option<u32>,
+    /// Seconds that a device may take for one attempt [default: 21600].
+    #[arg(long, env = "KERNEX_ATTEMPT_TIMEOUT_SECS", value_name = "SECS")]
+    pub attempt_timeout_secs: Option<u32>,
+    /// Seconds without progress after which an attempt of a device that is online is given up; never less than three of its
+    /// heartbeat intervals [default: 900].
+    #[arg(long, env = "KERNEX_LEASE_SECS", value_name = "SECS")]
+    pub lease_secs: Option<u32>,
+    /// Most devices of an organisation that may wait for approval [default: 1000].
+    #[arg(long, env = "KERNEX_MAX_PENDING_DEVICES", value_name = "N")]
+    pub max_pending_devices: Option<u32>,
+    /// Days that heartbeats are kept [default: 7].
+    #[arg(long, env = "KERNEX_HEARTBEAT_RETENTION_DAYS", value_name = "DAYS")]
+    pub heartbeat_retention_days: Option<u32>,
+    /// Days that logs of devices are kept [default: 7].
+    #[arg(long, env = "KERNEX_LOG_RETENTION_DAYS", value_name = "DAYS")]
+    pub log_retention_days: Option<u32>,
+    /// Seconds that requests may still take after SIGTERM [default: 30].
+    #[arg(long, env = "KERNEX_SHUTDOWN_SECS", value_name = "SECS")]
+    pub shutdown_secs: Option<u32>,
+    /// How the program logs: `text` or `json` [default: text].
+    #[arg(long, env = "KERNEX_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What the program logs: a level, or a filter such as `info,kernex_server=debug` [default: info].
+    #[arg(long, env = "KERNEX_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// How the program logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Every setting with its value.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Folder for the SQLite database, bundle bytes and the secret key.
+    pub data_dir: PathBuf,
+    /// Where the database is.
+    pub database_url: DatabaseUrl,
+    /// Most connections to PostgreSQL.
+    pub database_max_connections: u32,
+    /// File with the secret key.
+    pub secret_key_file: PathBuf,
+    /// Address under which the control plane is reached.
+    pub public_url: Option<url::Url>,
+    /// Largest bundle archive in bytes.
+    pub max_bundle_bytes: u64,
+    /// Largest sum of a bundle's unpacked files in bytes.
+    pub max_unpacked_bytes: u64,
+    /// Uploads at the same time.
+    pub max_uploads: u32,
+    /// Connections at the same time.
+    pub max_connections: u32,
+    /// Seconds until an access token expires.
+    pub token_ttl_secs: u32,
+    /// Seconds until a download address expires.
+    pub download_ttl_secs: u32,
+    /// Seconds that a device may take for one attempt.
+    pub attempt_timeout_secs: u32,
+    /// Seconds without progress after which an attempt is given up.
+    pub lease_secs: u32,
+    /// Devices of an organisation that may wait for approval.
+    pub max_pending_devices: u32,
+    /// Days that heartbeats are kept.
+    pub heartbeat_retention_days: u32,
+    /// Days that logs of devices are kept.
+    pub log_retention_days: u32,
+    /// Seconds that requests may still take after SIGTERM.
+    pub shutdown_secs: u32,
+    /// How the program logs.
+    pub log_format: LogFormat,
+    /// What the program logs.
+    pub log: String,
+}
+
+/// A database's address, which may hold a password: its debug form leaves it out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The address as it was given.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match url::Url::parse(&self.0) {
+            Ok(url) if url.password().is_none() && url.query().is_none() => f.write_str(&self.0),
+            Ok(mut url) => {
+                let _ = url.set_password(None);
+                url.set_query(None);
+                f.write_str(url.as_str())
+            }
+            Err(_) => f.write_str("(not an address)"),
+        }
+    }
+}
+
+/// Takes every setting that the first lacks from the second.
+macro_rules! or {
+    ($first:ident, $second:ident, $($field:ident)*) => { Options { config: $first.config, $($field: $first.$field.or($second.$field),)* } };
+}
+
+impl Settings {
+    /// Puts flags, environment, file and defaults together, and checks them.
+    pub fn resolve(options: Options) -> anyhow::Result<Self> {
+        let file = match &options.config {
+            Some(path) => read_file(path)?,
+            None => Options::default(),
+        };
+        let options = or!(options, file, listen data_dir database_url database_url_file database_max_connections
+            secret_key_file public_url max_bundle_bytes max_unpacked_bytes max_uploads max_connections token_ttl_secs
+            download_ttl_secs attempt_timeout_secs lease_secs max_pending_devices heartbeat_retention_days
+            log_retention_days shutdown_secs log_format log);
+        let data_dir = options.data_dir.clone().unwrap_or_else(|| PathBuf::from("./kernex-data"));
+        Ok(Self {
+            listen: options.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8000))),
+            database_url: database_url(&options, &data_dir)?,
+            database_max_connections: at_least(
+                "database_max_connections",
+                options.database_max_connections,
+                16,
+                1,
+            )?,
+            secret_key_file: options.secret_key_file.unwrap_or_else(|| data_dir.join("secret.key")),
+            public_url: options.public_url.as_deref().map(public_url).transpose()?,
+            max_bundle_bytes: options.max_bundle_bytes.unwrap_or(16 << 30),
+            max_unpacked_bytes: options.max_unpacked_bytes.unwrap_or(32 << 30),
+            max_uploads: at_least("max_uploads", options.max_uploads, 8, 1)?,
+            max_connections: at_least("max_connections", options.max_connections, 10_000, 1)?,
+            token_ttl_secs: at_least("token_ttl_secs", options.token_ttl_secs, 43_200, 60)?,
+            download_ttl_secs: at_least("download_ttl_secs", options.download_ttl_secs, 86_400, 60)?,
+            attempt_timeout_secs: at_least("attempt_timeout_secs", options.attempt_timeout_secs, 21_600, 10)?,
+            lease_secs: at_least("lease_secs", options.lease_secs, 900, 1)?,
+            max_pending_devices: at_least("max_pending_devices", options.max_pending_devices, 1_000, 1)?,
+            heartbeat_retention_days: at_least(
+                "heartbeat_retention_days",
+                options.heartbeat_retention_days,
+                7,
+                1,
+            )?,
+            log_retention_days: at_least("log_retention_days", options.log_retention_days, 7, 1)?,
+            shutdown_secs: options.shutdown_secs.unwrap_or(30),
+            log_format: options.log_format.unwrap_or(LogFormat::Text),
+            log: options.log.unwrap_or_else(|| "info".to_owned()),
+            data_dir,
+        })
+    }
+
+    /// Every setting with its value, as a TOML file would say it; secrets left out.
+    pub fn describe(&self) -> String {
+        let public_url =
+            self.public_url.as_ref().map_or_else(|| format!("http://{}", self.listen), ToString::to_string);
+        let format = match self.log_format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        format!(
+            "listen = \"{}\"\ndata_dir = {:?}\ndatabase_url = \"{:?}\"\ndatabase_max_connections = {}\n\
+             secret_key_file = {:?}\npublic_url = \"{}\"\nmax_bundle_bytes = {}\nmax_unpacked_bytes = {}\nmax_uploads = {}\n\
+             max_connections = {}\ntoken_ttl_secs = {}\ndownload_ttl_secs = {}\nattempt_timeout_secs = {}\nlease_secs = {}\n\
+             max_pending_devices = {}\nheartbeat_retention_days = {}\nlog_retention_days = {}\nshutdown_secs = {}\n\
+             log_format = \"{}\"\nlog = {:?}\n",
+            self.listen,
+            self.data_dir,
+            self.database_url,
+            self.database_max_connections,
+            self.secret_key_file,
+            public_url.trim_end_matches('/'),
+            self.max_bundle_bytes,
+            self.max_unpacked_bytes,
+            self.max_uploads,
+            self.max_connections,
+            self.token_ttl_secs,
+            self.download_ttl_secs,
+            self.attempt_timeout_secs,
+            self.lease_secs,
+            self.max_pending_devices,
+            self.heartbeat_retention_days,
+            self.log_retention_days,
+            self.shutdown_secs,
+            format,
+            self.log,
+        )
+    }
+}
+
+fn read_file(path: &std::path::Path) -> anyhow::Result<Options> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("the configuration file {} is not valid", path.display()))
+}
+
+fn database_url(options: &Options, data_dir: &std::path::Path) -> anyhow::Result<DatabaseUrl> {
+    let url = match (&options.database_url, &options.database_url_file) {
+        (Some(_), Some(_)) => bail!("database_url and database_url_file are both set; set one of them"),
+        (Some(url), None) => url.clone(),
+        (None, Some(path)) => std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read database_url_file {}", path.display()))?
+            .trim_end_matches(['\r', '\n'])
+            .to_owned(),
+        (None, None) => format!("sqlite:{}", data_dir.join("kernex.db").display()),
+    };
+    if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        bail!("database_url must begin with sqlite: or postgres://");
+    }
+    Ok(DatabaseUrl(url))
+}
+
+fn public_url(text: &str) -> anyhow::Result<url::Url> {
+    let url = url::Url::parse(text).with_context(|| format!("public_url `{text}` is not an address"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() || url.query().is_some() {
+        bail!("public_url `{text}` must be an http or https address without a query");
+    }
+    Ok(url)
+}
+
+fn at_least(name: &str, value: Option<u32>, default: u32, least: u32) -> anyhow::Result<u32> {
+    let value = value.unwrap_or(default);
+    if value < least {
+        bail!("{name} is {value}, but must be at least {least}");
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kernex.toml");
+        std::fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let (_folder, path) = file("listen = \"0.0.0.0:1\"\nmax_uploads = 3\n");
+        let listen = "127.0.0.1:9".parse().ok();
+        let options = Options { config: Some(path), listen, ..Options::default() };
+        let settings = Settings::resolve(options).unwrap();
+        assert_eq!(settings.listen.port(), 9);
+        assert_eq!((settings.max_uploads, settings.lease_secs), (3, 900));
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_named() {
+        for (text, expected) in [
+            ("listne = 1", "unknown field `listne`"),
+            ("lease_secs = 0", "lease_secs is 0, but must be at least 1"),
+            ("database_url = \"mysql://x\"", "must begin with sqlite: or postgres://"),
+            ("public_url = \"ftp://x\"", "must be an http or https address"),
+        ] {
+            let (_folder, path) = file(text);
+            let error = Settings::resolve(Options { config: Some(path), ..Options::default() }).unwrap_err();
+            assert!(format!("{error:#}").contains(expected), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn a_description_reads_back_as_the_same_settings_and_holds_no_password() {
+        let database_url = Some("postgres://me:hunter2@db/kernex".to_owned());
+        let settings = Settings::resolve(Options { database_url, ..Options::default() }).unwrap();
+        let text = settings.describe();
+        assert!(!text.contains("hunter2"), "{text}");
+        let (_folder, path) = file(&text);
+        let again = Settings::resolve(Options { config: Some(path), ..Options::default() }).unwrap();
+        assert_eq!(again.describe(), text);
+    }
+
+    #[test]
+    fn every_setting_stands_in_the_documentation() {
+        use clap::Args as _;
+        let docs = include_str!("../../../docs/server.md");
+        let command = Options::augment_args(clap::Command::new("serve"));
+        for argument in command.get_arguments() {
+            let flag = format!("--{}", argument.get_long().unwrap());
+            let env = argument.get_env().unwrap().to_str().unwrap();
+            assert!(docs.contains(&flag) && docs.contains(env), "docs/server.md lacks {flag} or {env}");
+        }
+    }
+}

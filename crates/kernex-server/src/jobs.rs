@@ -1,0 +1,39 @@
+//! Background jobs. Each tick is bounded; every replica runs them, and the rows they change decide who was first.
+
+mod expire_attempts;
+mod prune;
+mod sweep_blobs;
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::AppState;
+
+/// How often leases are looked at.
+const EXPIRE_EVERY: Duration = Duration::from_secs(5);
+/// How often old rows are removed.
+const PRUNE_EVERY: Duration = Duration::from_secs(30);
+/// How often bytes that no bundle needs are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+
+/// Runs every job until it is told to stop.
+pub async fn run(state: AppState, stop: CancellationToken) {
+    let mut expire = tokio::time::interval(EXPIRE_EVERY);
+    let mut prune = tokio::time::interval(PRUNE_EVERY);
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    for interval in [&mut expire, &mut prune, &mut sweep] {
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    }
+    loop {
+        let result = tokio::select! {
+            () = stop.cancelled() => return,
+            _ = expire.tick() => expire_attempts::tick(&state).await,
+            _ = prune.tick() => prune::tick(&state).await,
+            _ = sweep.tick() => sweep_blobs::tick(&state).await,
+        };
+        if let Err(error) = result {
+            tracing::warn!(error = %format!("{error:#}"), "a background job failed and will be tried again");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Every route.
+
+use axum::{Router, middleware};
+use kernex_api::BASE_PATH;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    AppState, auth, bundles, deployments, devices, logs, openapi, pages, registration_tokens, system,
+    telemetry,
+};
+
+/// The API under its base path, with its document.
+pub fn api() -> OpenApiRouter<AppState> {
+    let versioned = OpenApiRouter::new()
+        .merge(auth::routes())
+        .merge(devices::routes())
+        .merge(bundles::routes())
+        .merge(deployments::routes())
+        .merge(logs::routes())
+        .merge(registration_tokens::routes())
+        .merge(system::api_routes());
+    OpenApiRouter::with_openapi(openapi::base()).nest(BASE_PATH, versioned).merge(system::root_routes())
+}
+
+/// Everything that the control plane serves.
+pub fn router(state: AppState) -> Router {
+    let (api, document) = api().split_for_parts();
+    api.merge(pages::routes())
+        .merge(openapi::routes(document))
+        .layer(middleware::from_fn_with_state(state.clone(), telemetry::around_request))
+        .with_state(state)
+}

@@ -1,0 +1,147 @@
+//! The installation's secret key, from which the keys for tokens and download addresses are derived.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::Path,
+};
+
+use anyhow::{Context as _, bail};
+use aws_lc_rs::{constant_time, digest, hkdf, hmac};
+
+const MIN_BYTES: usize = 32;
+
+/// Keys derived from the secret, each for one purpose.
+#[derive(Clone)]
+pub struct Secrets {
+    token: [u8; 32],
+    download: hmac::Key,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(…)")
+    }
+}
+
+impl Secrets {
+    /// Reads the secret from its file, or makes the file at first start.
+    pub fn load_or_create(path: &Path) -> anyhow::Result<Self> {
+        let secret = match std::fs::read(path) {
+            Ok(secret) => secret,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read the secret key {}", path.display()));
+            }
+        };
+        let secret = secret.trim_ascii();
+        if secret.len() < MIN_BYTES {
+            bail!("the secret key {} is shorter than {MIN_BYTES} bytes", path.display());
+        }
+        Self::derive(secret)
+    }
+
+    fn derive(secret: &[u8]) -> anyhow::Result<Self> {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kernex");
+        let key = salt.extract(secret);
+        let derive = |purpose: &[u8]| -> anyhow::Result<[u8; 32]> {
+            let mut bytes = [0; 32];
+            key.expand(&[purpose], hkdf::HKDF_SHA256)
+                .and_then(|okm| okm.fill(&mut bytes))
+                .ok()
+                .context("cannot derive a key")?;
+            Ok(bytes)
+        };
+        Ok(Self {
+            token: derive(b"access tokens v1")?,
+            download: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"download addresses v1")?),
+        })
+    }
+
+    /// The key that signs access tokens.
+    pub fn token_key(&self) -> &[u8] {
+        &self.token
+    }
+
+    /// The proof that a download address was made here.
+    pub fn sign_download(&self, text: &str) -> String {
+        hex::encode(hmac::sign(&self.download, text.as_bytes()))
+    }
+
+    /// Whether a download address was made here.
+    pub fn verify_download(&self, text: &str, proof: &str) -> bool {
+        hex::decode(proof).is_ok_and(|proof| hmac::verify(&self.download, text.as_bytes(), &proof).is_ok())
+    }
+}
+
+fn create(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let secret = random_token();
+    let temporary = path.with_extension("key.new");
+    let write = || -> io::Result<()> {
+        let _ = std::fs::remove_file(&temporary);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        file.write_all(secret.as_bytes())?;
+        file.sync_all()?;
+        // A link does not replace what another server made in the meantime.
+        match std::fs::hard_link(&temporary, path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        std::fs::remove_file(&temporary)?;
+        if let Some(folder) = path.parent() {
+            std::fs::File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    };
+    write().with_context(|| format!("cannot make the secret key {}", path.display()))?;
+    std::fs::read(path).with_context(|| format!("cannot read the secret key {}", path.display()))
+}
+
+/// A fresh secret with 256 bits, as text.
+pub fn random_token() -> String {
+    use base64::Engine as _;
+    let mut bytes = [0; 32];
+    // aws-lc's generator fails only when the operating system has none, and then nothing here may go on.
+    #[expect(clippy::expect_used, reason = "without randomness no secret may be made")]
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives random bytes");
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// What the database keeps of a secret.
+pub fn sha256_hex(text: &str) -> String {
+    hex::encode(digest::digest(&digest::SHA256, text.as_bytes()))
+}
+
+/// Whether two texts are equal, in time that does not depend on where they differ.
+pub fn equal(one: &str, two: &str) -> bool {
+    constant_time::verify_slices_are_equal(one.as_bytes(), two.as_bytes()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_secret_is_made_once_and_only_its_owner_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        let first = Secrets::load_or_create(&path).unwrap();
+        let again = Secrets::load_or_create(&path).unwrap();
+        assert_eq!(first.token_key(), again.token_key());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let proof = first.sign_download("a");
+        assert!(again.verify_download("a", &proof) && !again.verify_download("b", &proof));
+        assert_eq!(format!("{first:?}"), "Secrets(…)");
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret.key");
+        std::fs::write(&path, "secret\n").unwrap();
+        let error = Secrets::load_or_create(&path).unwrap_err().to_string();
+        assert!(error.contains("shorter than 32 bytes"), "{error}");
+    }
+}

@@ -1,0 +1,169 @@
+//! Running the control plane: open everything, accept connections, stop in order.
+
+use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use kernex_blobs::BlobStore;
+use kernex_core::Clock;
+use kernex_store::{Options as StoreOptions, Store};
+use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    AppState, Settings,
+    auth::make_bootstrap_link,
+    clock::SystemClock,
+    jobs,
+    router::router,
+    secrets::Secrets,
+    telemetry::{self, Telemetry},
+};
+
+/// How long a client may take to send a request's headers.
+const HEADER_DEADLINE: Duration = Duration::from_secs(30);
+/// How long to pause when no connection can be accepted, for example because descriptors have run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A control plane that is up.
+#[derive(Debug)]
+pub struct RunningServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its parts.
+    pub state: AppState,
+    stop: CancellationToken,
+    accepting: JoinHandle<()>,
+    jobs: JoinHandle<()>,
+}
+
+/// Runs until SIGTERM or SIGINT.
+#[expect(
+    clippy::print_stdout,
+    reason = "the address and the one-time link are for whoever starts the program, not for the log"
+)]
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    telemetry::init_logging(&settings)?;
+    let server = start(settings, Arc::new(SystemClock)).await?;
+    println!("listening on http://{}", server.address);
+    let public_url = server.public_url();
+    if let Some(link) = make_bootstrap_link(server.state.store(), &public_url).await? {
+        println!("first admin: {}", link.expose());
+    }
+    wait_for_signal().await?;
+    tracing::info!("stopping: finishing what is under way");
+    server.shutdown().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Opens the database and the storage, and begins to listen.
+pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<RunningServer> {
+    create_data_dir(&settings)?;
+    let secrets = Secrets::load_or_create(&settings.secret_key_file)?;
+    let store = Store::open(&store_options(&settings))
+        .await
+        .with_context(|| format!("cannot open the database {:?}", settings.database_url))?;
+    let blobs = BlobStore::open(&settings.data_dir)
+        .with_context(|| format!("cannot open the storage in {}", settings.data_dir.display()))?;
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let address = listener.local_addr().context("cannot tell the address listened on")?;
+    let state = AppState::new(settings, store, blobs, secrets, clock, Telemetry::new());
+    let stop = CancellationToken::new();
+    let jobs = tokio::spawn(jobs::run(state.clone(), stop.clone()));
+    let accepting = tokio::spawn(accept(listener, router(state.clone()), state.clone(), stop.clone()));
+    Ok(RunningServer { address, state, stop, accepting, jobs })
+}
+
+impl RunningServer {
+    /// The address that people use.
+    pub fn public_url(&self) -> String {
+        let settings = self.state.settings();
+        settings.public_url.as_ref().map_or_else(|| format!("http://{}", self.address), ToString::to_string)
+    }
+
+    /// Stops accepting, finishes requests that are under way (up to the deadline of the settings), and closes the database.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        let _ = self.accepting.await;
+        let _ = self.jobs.await;
+        self.state.store().close().await;
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router, state: AppState, stop: CancellationToken) {
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(state.settings().max_connections as usize));
+    let service = TowerToHyperService::new(router);
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(error = %error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
+        builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEADER_DEADLINE);
+        let connection =
+            builder.serve_connection_with_upgrades(TokioIo::new(stream), service.clone()).into_owned();
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = %error, "connection ended");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    let deadline = Duration::from_secs(u64::from(state.settings().shutdown_secs));
+    if tokio::time::timeout(deadline, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end within {} s and were cut off", deadline.as_secs());
+    }
+}
+
+/// Makes the data folder; only its owner may look into it.
+pub fn create_data_dir(settings: &Settings) -> anyhow::Result<()> {
+    let folder = &settings.data_dir;
+    let make = || -> std::io::Result<()> {
+        if !folder.is_dir() {
+            std::fs::create_dir_all(folder)?;
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+        }
+        Ok(())
+    };
+    make().with_context(|| format!("cannot make the data folder {}", folder.display()))
+}
+
+/// How to open the database.
+pub fn store_options(settings: &Settings) -> StoreOptions {
+    let mut options = StoreOptions::new(settings.database_url.expose());
+    options.max_connections = settings.database_max_connections;
+    options
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
