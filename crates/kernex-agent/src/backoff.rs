@@ -26,11 +26,6 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// Whether there was a failure since the last success.
-    pub fn has_failed(&self) -> bool {
-        self.failures > 0
-    }
-
     /// How long to wait after one more failure, without jitter.
     pub fn next_delay(&mut self) -> Duration {
         let factor = 1u32.checked_shl(self.failures.min(16)).unwrap_or(u32::MAX);

@@ -5,9 +5,12 @@ mod register;
 mod run;
 mod status;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
+
+/// Blocking work gets this long to end when the agent does.
+const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 
 /// Keeps a device in touch with its Kernex control plane and installs bundles
 #[derive(Parser, Debug)]
@@ -50,7 +53,11 @@ impl Cli {
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(work);
+    // Unpacking or making a key may go on for long; both leave only temporary files when they are cut off.
+    runtime.shutdown_timeout(BLOCKING_GRACE);
+    outcome
 }
 
 fn eprint_error(error: &anyhow::Error) {

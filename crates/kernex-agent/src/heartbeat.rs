@@ -19,12 +19,13 @@ const MAX_TARGETS: usize = 64;
 const DIGEST_CHARS: usize = 64;
 
 /// Builds a heartbeat from what was measured and what is being done.
-pub async fn build(context: &Context, snapshot: &Snapshot, vitals: Vitals) -> HeartbeatRequest {
-    let failing = context.supervisor.lock().await.failing();
-    let status = match (context.cannot_save.load(Ordering::Relaxed), failing.is_empty()) {
+pub fn build(context: &Context, snapshot: &Snapshot, vitals: Vitals) -> HeartbeatRequest {
+    // While a workload is being stopped the lock is held, and nothing is known to be wrong.
+    let is_failing = context.supervisor.try_lock().is_ok_and(|supervisor| !supervisor.failing().is_empty());
+    let status = match (context.cannot_save.load(Ordering::Relaxed), is_failing) {
         (true, _) => DeviceHealth::Error,
-        (false, false) => DeviceHealth::Degraded,
-        (false, true) => DeviceHealth::Healthy,
+        (false, true) => DeviceHealth::Degraded,
+        (false, false) => DeviceHealth::Healthy,
     };
     HeartbeatRequest {
         agent_version: AGENT_VERSION.to_owned(),

@@ -14,16 +14,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     backoff::{Backoff, around},
-    context::Context,
+    context::{Context, Snapshot},
     disk, heartbeat,
     machine::Event,
     outbox::Outbox,
-    state::Phase,
     vitals::Sampler,
 };
 
 /// Heartbeats that report a change are at least this far apart.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
+/// No answer can silence a device for longer.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 /// While an attempt is in work, progress is reported at least this often.
 const WORKING_INTERVAL: Duration = Duration::from_secs(10);
 /// Heartbeats of a fleet spread over this share of the interval, to both sides.
@@ -85,36 +86,40 @@ impl Link {
     }
 
     /// Sends what there is; gives the time until the next heartbeat.
+    ///
+    /// Results or logs that are not taken do not keep the device from its heartbeats.
     async fn speak(&mut self) -> Result<Duration, Error> {
-        self.send_results().await?;
+        let results = self.send_results().await;
         let snapshot = self.context.snapshot.borrow().clone();
         let vitals = self.sampler.sample(self.context.data.root());
-        let request = heartbeat::build(&self.context, &snapshot, vitals).await;
+        let request = heartbeat::build(&self.context, &snapshot, vitals);
         let answer = self.context.client.heartbeat(&request).await?;
-        if self.backoff.has_failed() {
-            tracing::info!("the control plane answers again");
+        if std::mem::take(&mut self.is_refused) {
+            tracing::info!("the control plane accepts this device again");
         }
-        self.is_refused = false;
-        self.backoff.reset();
         let now = self.context.client.corrected_now();
+        // For people only.
         let _ = disk::touch(&self.context.data.contact(), now);
         for command in answer.commands {
             tracing::debug!(?command, "a command arrived");
             if let Some(event) = heartbeat::event_of(command, &snapshot, now) {
-                self.tell(event).await;
+                self.tell(event);
             }
         }
-        self.ship_logs().await?;
-        let answered = Duration::from_secs(u64::from(answer.next_heartbeat_secs.max(1)));
-        let own = Duration::from_secs(u64::from(snapshot.config.polling_interval));
-        let interval = if snapshot.own_interval { own.min(answered) } else { answered };
-        let is_working = snapshot.working.as_ref().is_some_and(|(_, phase)| *phase != Phase::RollingBack);
-        Ok(around(if is_working { interval.min(WORKING_INTERVAL) } else { interval }, JITTER))
+        let interval = interval(&snapshot, answer.next_heartbeat_secs);
+        match results.and(self.ship_logs().await) {
+            Ok(()) => {
+                self.backoff.reset();
+                Ok(around(interval, JITTER))
+            }
+            Err(error) => Ok(self.wait_after(&error).min(interval)),
+        }
     }
 
-    async fn tell(&self, event: Event) {
-        // The runner is gone only when the agent stops.
-        let _ = self.events.send(event).await;
+    /// Tells the runner. When it cannot keep up (its disk is full, say) the event is dropped: commands come again, and so
+    /// do results. Gives whether it was told.
+    fn tell(&self, event: Event) -> bool {
+        self.events.try_send(event).is_ok()
     }
 
     fn wait_after(&mut self, error: &Error) -> Duration {
@@ -127,4 +132,11 @@ impl Link {
         }
         wait
     }
+}
+
+fn interval(snapshot: &Snapshot, answered_secs: u32) -> Duration {
+    let answered = Duration::from_secs(u64::from(answered_secs)).clamp(MIN_INTERVAL, LONGEST_INTERVAL);
+    let own = Duration::from_secs(u64::from(snapshot.config.polling_interval));
+    let interval = if snapshot.own_interval { own.min(answered) } else { answered };
+    if snapshot.working.is_some() { interval.min(WORKING_INTERVAL) } else { interval }
 }

@@ -96,24 +96,17 @@ impl Runner {
     async fn handle(&mut self, event: Event, stop: &CancellationToken) {
         self.note_time();
         let (state, effects) = step(self.state.clone(), event);
-        if state == self.state && effects.is_empty() {
-            return;
-        }
-        let is_same_attempt = match (&self.state.attempt, &state.attempt) {
-            (Some(old), Some(new)) => {
-                old.deployment_id == new.deployment_id && old.spent_millis <= new.spent_millis
+        if state != self.state {
+            if !is_same_attempt(&self.state, &state) {
+                self.clock = None;
             }
-            (old, new) => old.is_none() && new.is_none(),
-        };
-        self.state = state;
-        if !is_same_attempt {
-            self.clock = None;
+            self.state = state;
+            if !self.save_at_last(stop).await {
+                return;
+            }
+            self.log_phase();
+            self.publish();
         }
-        if !self.save_at_last(stop).await {
-            return;
-        }
-        self.log_phase();
-        self.publish();
         for effect in effects {
             self.act(effect).await;
         }
@@ -211,13 +204,10 @@ impl Runner {
         self.work = Some(Work { deployment_id, phase, stop, task: tokio::spawn(job.run()) });
     }
 
+    /// Tells a download that waits for an address, also when it is the same one: the control plane stands by it.
     fn refresh_url(&self) {
         if let Some(attempt) = &self.state.attempt {
-            self.context.download.url.send_if_modified(|url| {
-                let has_changed = *url != attempt.download_url;
-                url.clone_from(&attempt.download_url);
-                has_changed
-            });
+            self.context.download.url.send_replace(attempt.download_url.clone());
         }
     }
 
@@ -267,6 +257,16 @@ impl Runner {
         let saved = self.file.save(&self.state);
         self.context.logs.keep(&self.context.data)?;
         saved
+    }
+}
+
+/// Whether the time that the attempt has used goes on counting; a later attempt's number starts it anew.
+fn is_same_attempt(old: &AgentState, new: &AgentState) -> bool {
+    match (&old.attempt, &new.attempt) {
+        (Some(old), Some(new)) => {
+            old.deployment_id == new.deployment_id && old.spent_millis <= new.spent_millis
+        }
+        (old, new) => old.is_none() && new.is_none(),
     }
 }
 

@@ -21,15 +21,16 @@ impl Link {
             let key = report.idempotency_key();
             match self.context.client.report_result(report.deployment_id, &request, &key).await {
                 Ok(()) => {
-                    tracing::info!(deployment.id = %report.deployment_id, status = %report.status, "the result is acknowledged")
+                    tracing::info!(deployment.id = %report.deployment_id, status = %report.status, "the result is acknowledged");
                 }
                 Err(error) if is_final(&error) => {
                     tracing::warn!(deployment.id = %report.deployment_id, status = %report.status, %error, "the result is refused for good and dropped");
                 }
                 Err(error) => return Err(error),
             }
-            self.acknowledged.insert((report.seq, report.attempt));
-            self.tell(Event::Acknowledged { seq: report.seq }).await;
+            if self.tell(Event::Acknowledged { seq: report.seq }) {
+                self.acknowledged.insert((report.seq, report.attempt));
+            }
         }
         Ok(())
     }
@@ -59,7 +60,7 @@ impl Link {
                 // A device that waits for approval keeps its lines; others are of no use when they are refused.
                 Err(error) if error.status() == Some(403) => return Ok(()),
                 Err(error) if is_final(&error) => {
-                    tracing::debug!(%error, "lines of log are refused and dropped")
+                    tracing::debug!(%error, "lines of log are refused and dropped");
                 }
                 Err(error) => return Err(error),
             }

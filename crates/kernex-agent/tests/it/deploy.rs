@@ -141,6 +141,9 @@ async fn a_result_that_is_not_taken_is_sent_again_under_the_same_key_also_after_
     let agent = Agent::start(dir.path(), &plane.address());
     plane.deploy(1, "1.0.0", scripted("1.0.0", "true"));
     until("two tries", || plane.idempotency_keys().len() >= 2).await;
+    let before = plane.heartbeats();
+    until("heartbeats all the same", || plane.heartbeats() > before + 1).await;
+    assert_eq!(plane.states(1).last().map(String::as_str), Some("success"));
     agent.kill().await;
     plane.refuse_results(0);
     let agent = Agent::start(dir.path(), &plane.address());

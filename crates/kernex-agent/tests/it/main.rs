@@ -1,5 +1,7 @@
 //! The agent against real processes, files and sockets; one binary, so that it is linked once.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside of test functions")]
+
 mod deploy;
 mod downloads;
 mod keys;
