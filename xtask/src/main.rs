@@ -1,1 +1,54 @@
-fn main() {}
+//! Chores with logic: `cargo xtask test`, `cargo xtask demo` and the like.
+//!
+//! Holds no Kernex code: it builds the programs, starts them and speaks to them as a person would, through `kernex`.
+
+#![allow(clippy::print_stdout, reason = "what a chore says is its result")]
+
+mod bench;
+mod command;
+mod demo;
+mod openapi;
+mod postgres;
+mod style;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the Kernex workspace.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Check everything: format, lints, rules, tests on both databases, documentation
+    Test(test::Args),
+    /// Show a control plane with three devices: deploy, upgrade, roll back
+    Demo(demo::Args),
+    /// Write openapi/kernex.json from the server's handlers
+    Openapi,
+    /// Measure the release build and print a table for docs/benchmarks.md
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().chore {
+        Chore::Test(args) => test::run(&args),
+        Chore::Demo(args) => demo::run(&args),
+        Chore::Openapi => openapi::write(),
+        Chore::Bench(args) => bench::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
