@@ -14,6 +14,7 @@ pub mod error;
 pub mod extract;
 pub mod idempotency;
 pub mod jobs;
+pub mod lingering;
 pub mod logs;
 pub mod openapi;
 pub mod pages;

@@ -5,8 +5,8 @@ use kernex_api::BASE_PATH;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    AppState, auth, bundles, deployments, devices, logs, openapi, pages, registration_tokens, system,
-    telemetry,
+    AppState, auth, bundles, deployments, devices, lingering, logs, openapi, pages, registration_tokens,
+    system, telemetry,
 };
 
 /// The API under its base path, with its document.
@@ -27,6 +27,7 @@ pub fn router(state: AppState) -> Router {
     let (api, document) = api().split_for_parts();
     api.merge(pages::routes())
         .merge(openapi::routes(document))
+        .layer(middleware::from_fn(lingering::read_what_is_left))
         .layer(middleware::from_fn_with_state(state.clone(), telemetry::around_request))
         .with_state(state)
 }

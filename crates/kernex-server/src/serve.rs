@@ -103,10 +103,15 @@ async fn accept(listener: TcpListener, router: Router, state: AppState, stop: Ca
     let places = Arc::new(Semaphore::new(state.settings().max_connections as usize));
     let service = TowerToHyperService::new(router);
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let place = places.clone().acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (Ok(place), accepted) = (tokio::select! {
+            next = next => next,
             () = stop.cancelled() => break,
+        }) else {
+            break;
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::FutureExt as _;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use kernex_api::{ErrorCode, signing::SERVER_TIME_HEADER};
 use kernex_core::RequestId;
 use tracing::Instrument as _;
@@ -30,12 +30,26 @@ pub async fn around_request(State(state): State<AppState>, request: Request, nex
         let response = response.unwrap_or_else(|_| ApiError::internal("a handler panicked").into_response());
         let (took, status) = (began.elapsed(), response.status().as_u16());
         tracing::debug!(http.status = status, took_ms = took.as_secs_f64() * 1_000.0, "request");
-        state.telemetry().count_request(method.as_str(), &route, status, took);
+        state.telemetry().count_request(known_method(&method), &route, status, took);
         response
     }
     .instrument(span)
     .await;
     dress(&state, &id, response)
+}
+
+/// A client may send any word as its method; counts are kept for those that exist.
+fn known_method(method: &Method) -> &str {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if known.contains(method) { method.as_str() } else { "other" }
 }
 
 fn dress(state: &AppState, id: &str, mut response: Response) -> Response {
