@@ -3,6 +3,8 @@
 //! Commands are derived here from what is desired (open targets, the wanted configuration) and what was reported, never ticked
 //! off when sent: an answer that is lost is made again from the same rows.
 
+mod lane;
+
 use std::collections::BTreeMap;
 
 use kernex_core::{
@@ -13,9 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ConfigVersionRecord, Error, Result, Store, device_configs,
-    sql::{Row, Run, Tx, built, sql, to_json},
+    sql::{Db, Row, Run, Tx, built, sql, to_json},
     targets::{self, Lease},
 };
+
+pub(crate) use lane::HeartbeatLane;
 
 /// Most open targets of one device that are looked at in one heartbeat.
 const MAX_OPEN_TARGETS: u32 = 64;
@@ -146,6 +150,15 @@ pub struct HeartbeatOutcome {
     pub cancels: Vec<(DeploymentId, u32)>,
 }
 
+/// A heartbeat with all that is needed to store it.
+#[derive(Clone, Debug)]
+pub(crate) struct Heartbeat {
+    counter: RequestCounter,
+    report: HeartbeatReport,
+    lease: LeaseTerms,
+    now: Timestamp,
+}
+
 struct DeviceState {
     membership: Membership,
     config_version: u64,
@@ -162,29 +175,11 @@ impl Store {
         lease: LeaseTerms,
         now: Timestamp,
     ) -> Result<HeartbeatOutcome> {
-        let mut tx = self.begin().await?;
-        let device = lock_device(&mut tx, counter, report).await?;
-        write_device(&mut tx, counter, report, &device, now).await?;
-        insert_heartbeat(&mut tx, counter, &report.reading, now).await?;
-        let mut outcome = HeartbeatOutcome {
-            membership: device.membership,
-            polling_interval: device.polling_interval,
-            config: None,
-            order: None,
-            cancels: Vec::new(),
-        };
-        if device.membership == Membership::Active {
-            if device.config_version != report.config_version {
-                let (org, id) = (counter.org_id, counter.device_id);
-                outcome.config =
-                    device_configs::read_version(&mut tx, org, id, device.config_version).await?;
-            }
-            let lease = lease.min_millis.max(lease.heartbeats * i64::from(device.polling_interval) * 1_000);
-            decide(&mut tx, counter, report, Lease { now, expires_at: now.plus_millis(lease) }, &mut outcome)
-                .await?;
+        let heartbeat = Heartbeat { counter: *counter, report: report.clone(), lease, now };
+        match &self.heartbeats {
+            Some(lane) => lane.record(heartbeat).await,
+            None => record_alone(&self.db, &heartbeat).await,
         }
-        tx.commit().await?;
-        Ok(outcome)
     }
 
     /// Accepts a device's request that writes nothing else.
@@ -221,6 +216,39 @@ impl Store {
         tx.commit().await?;
         Ok(pruned)
     }
+}
+
+/// Stores one heartbeat in a transaction of its own.
+pub(crate) async fn record_alone(db: &Db, heartbeat: &Heartbeat) -> Result<HeartbeatOutcome> {
+    let mut tx = Tx::begin(db).await?;
+    let outcome = record_in(&mut tx, heartbeat).await?;
+    tx.commit().await?;
+    Ok(outcome)
+}
+
+/// Stores one heartbeat. A replayed one fails before anything is written.
+pub(crate) async fn record_in(tx: &mut Tx, heartbeat: &Heartbeat) -> Result<HeartbeatOutcome> {
+    let Heartbeat { counter, report, lease, now } = heartbeat;
+    let device = lock_device(tx, counter, report).await?;
+    write_device(tx, counter, report, &device, *now).await?;
+    insert_heartbeat(tx, counter, &report.reading, *now).await?;
+    let mut outcome = HeartbeatOutcome {
+        membership: device.membership,
+        polling_interval: device.polling_interval,
+        config: None,
+        order: None,
+        cancels: Vec::new(),
+    };
+    if device.membership == Membership::Active {
+        if device.config_version != report.config_version {
+            let (org, id) = (counter.org_id, counter.device_id);
+            outcome.config = device_configs::read_version(tx, org, id, device.config_version).await?;
+        }
+        let millis = lease.min_millis.max(lease.heartbeats * i64::from(device.polling_interval) * 1_000);
+        let lease = Lease { now: *now, expires_at: now.plus_millis(millis) };
+        decide(tx, counter, report, lease, &mut outcome).await?;
+    }
+    Ok(outcome)
 }
 
 /// Raises the device's counter to the request's timestamp, or fails with [`Error::Replayed`].

@@ -8,7 +8,9 @@ use sqlx::{
 };
 
 use crate::{
-    Error, Result, migrations,
+    Error, Result,
+    heartbeats::HeartbeatLane,
+    migrations,
     sql::{Db, Dialect, Reader, Run, Tx, sql},
 };
 
@@ -51,6 +53,7 @@ impl Options {
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) db: Db,
+    pub(crate) heartbeats: Option<HeartbeatLane>,
 }
 
 impl Store {
@@ -64,7 +67,11 @@ impl Store {
             return Err(Error::Address("it must begin with sqlite: or postgres:".to_owned()));
         };
         migrations::migrate(&db).await?;
-        Ok(Self { db })
+        let heartbeats = match db {
+            Db::Sqlite { .. } => Some(HeartbeatLane::open(db.clone())),
+            Db::Postgres(_) => None,
+        };
+        Ok(Self { db, heartbeats })
     }
 
     /// `sqlite` or `postgres`.
