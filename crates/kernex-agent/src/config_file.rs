@@ -28,6 +28,9 @@ pub struct ConfigFile {
     /// The key file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_path: Option<String>,
+    /// Certificates of the authority to trust beside the public ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
     /// The kind of machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_type: Option<String>,

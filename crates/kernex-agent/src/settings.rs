@@ -11,6 +11,9 @@ use crate::{Error, config_file::ConfigFile, disk, paths::DataDir};
 /// Largest file with a registration token.
 const MAX_TOKEN_BYTES: u64 = 4 * 1024;
 
+/// Largest file with certificates.
+const MAX_CA_BYTES: u64 = 1024 * 1024;
+
 /// Settings that every command takes.
 #[derive(Args, Clone, Debug)]
 pub struct SettingsArgs {
@@ -20,6 +23,9 @@ pub struct SettingsArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would take the text for help")]
     pub data: DataArgs,
+    /// Certificates (PEM) of the authority to trust beside the public ones [default: none]
+    #[arg(long, env = "KERNEX_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
     /// The device's private key; made when it is missing [default: keys/device.pem in the data folder]
     #[arg(long, env = "KERNEX_KEY_PATH", value_name = "FILE")]
     pub key_path: Option<PathBuf>,
@@ -123,6 +129,8 @@ pub struct Settings {
     pub config: ConfigFile,
     /// The control plane's address.
     pub control_plane: String,
+    /// Certificate authorities to trust beside the public ones, PEM.
+    pub extra_roots_pem: Vec<u8>,
     /// The key file.
     pub key_path: PathBuf,
     /// Kind of key to make.
@@ -179,7 +187,13 @@ impl SettingsArgs {
         device_config.check().map_err(|error| Error::Setting(error.to_string()))?;
         let mut tags = config.tags.clone();
         tags.extend(self.tags.iter().cloned());
+        let ca_file = self.ca_file.clone().or_else(|| config.ca_file.as_ref().map(PathBuf::from));
+        let extra_roots_pem = match &ca_file {
+            Some(path) => disk::read_limited(path, MAX_CA_BYTES).map_err(Error::file("read", path))?,
+            None => Vec::new(),
+        };
         Ok(Settings {
+            extra_roots_pem,
             key_path: key_path.unwrap_or_else(|| data.key()),
             data,
             config_path,

@@ -26,8 +26,11 @@ pub(super) struct Connection {
 pub(super) async fn connect(settings: &Settings, state: &AgentState) -> Result<Connection, Error> {
     let key = keys::load_or_generate(&settings.key_path, settings.key_algorithm).await?;
     let fingerprint = keys::fingerprint(&key)?;
-    let options =
-        HttpOptions { user_agent: format!("kernex-agent/{AGENT_VERSION}"), ..HttpOptions::default() };
+    let options = HttpOptions {
+        user_agent: format!("kernex-agent/{AGENT_VERSION}"),
+        extra_roots_pem: settings.extra_roots_pem.clone(),
+        ..HttpOptions::default()
+    };
     let http = build_http_client(&options)?;
     let timeout = u64::from(settings.device_config.heartbeat_timeout);
     let client =

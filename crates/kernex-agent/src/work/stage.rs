@@ -40,13 +40,12 @@ fn unpack_archive(archive: &Path, dest: &Path) -> Result<Unpacked, Failure> {
     disk::remove_tree(dest).map_err(failed)?;
     let reader = BufReader::new(fs::File::open(archive).map_err(failed)?);
     let space = disk::space(archive).map_err(failed)?;
-    let default = Limits::default();
+    // The control plane has bounded the size already; here the disk does.
     let room = space.free_bytes.saturating_sub(reserve(space));
-    let limits = Limits { max_unpacked_bytes: default.max_unpacked_bytes.min(room), ..default };
+    let limits = Limits { max_unpacked_bytes: room, ..Limits::default() };
     unpack(reader, dest, &limits).map_err(|error| {
         let code = match &error {
-            ArchiveError::DiskFull => FailureCode::DiskFull,
-            ArchiveError::TooLarge { limit } if *limit < default.max_unpacked_bytes => FailureCode::DiskFull,
+            ArchiveError::DiskFull | ArchiveError::TooLarge { .. } => FailureCode::DiskFull,
             ArchiveError::Manifest(_) | ArchiveError::MissingFile(_) => FailureCode::Manifest,
             ArchiveError::Read(_) | ArchiveError::Write { .. } | ArchiveError::DestinationNotEmpty { .. } => {
                 FailureCode::Internal
