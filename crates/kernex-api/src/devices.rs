@@ -131,6 +131,9 @@ pub struct HeartbeatRecord {
     pub agent_version: String,
     /// Numbers from the workload.
     pub metrics: BTreeMap<String, f64>,
+    /// Which protections of scripts and workloads the device's kernel gives; only with a device's last heartbeat.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sandbox: BTreeMap<String, String>,
 }
 
 /// One page of heartbeats, newest first.

@@ -46,6 +46,9 @@ pub struct HeartbeatRequest {
     /// Numbers from the workload. At most 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<BTreeMap<String, f64>>,
+    /// Which protections of scripts and workloads the device's kernel gives, by name: `landlock`, `cgroup`, … At most 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<BTreeMap<String, String>>,
 }
 
 /// One bundle that a device has installed.

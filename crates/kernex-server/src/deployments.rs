@@ -4,6 +4,7 @@ mod cancel;
 mod create;
 mod get;
 mod list;
+mod order;
 mod result;
 mod rollback;
 pub mod service;
@@ -21,6 +22,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(create::create, list::list))
         .routes(routes!(get::get))
         .routes(routes!(targets::targets))
+        .routes(routes!(order::order))
         .routes(routes!(result::result))
         .routes(routes!(cancel::cancel))
         .routes(routes!(rollback::rollback))

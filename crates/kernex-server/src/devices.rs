@@ -1,7 +1,7 @@
 //! Devices.
 
 mod bundle_history;
-mod commands;
+pub mod commands;
 mod config;
 mod get;
 mod heartbeat;
@@ -94,6 +94,7 @@ fn heartbeat_to_api(row: HeartbeatRow) -> HeartbeatRecord {
         uptime_secs: row.reading.uptime_secs,
         agent_version: row.reading.agent_version,
         metrics: row.reading.metrics,
+        sandbox: row.reading.sandbox,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading requests: every refusal is an [`ApiError`] that names what is wrong.
 
-use std::time::Duration;
+use std::{io::Read as _, time::Duration};
 
 use axum::{
     RequestPartsExt as _,
@@ -89,6 +89,29 @@ pub async fn read_body(mut body: Body, limit: usize) -> ApiResult<Bytes> {
         let detail = format!("the body did not arrive within {} s", BODY_DEADLINE.as_secs());
         Err(ApiError::new(http::StatusCode::REQUEST_TIMEOUT, ErrorCode::Timeout, detail))
     })
+}
+
+/// The bytes of a body that may be compressed, up to the same limit as an uncompressed one.
+pub fn decompress(headers: &HeaderMap, body: Bytes, limit: usize) -> ApiResult<Bytes> {
+    match headers.get(header::CONTENT_ENCODING).map(http::HeaderValue::as_bytes) {
+        None | Some(b"identity") => Ok(body),
+        Some(b"gzip") => {
+            let mut plain = Vec::new();
+            let read = flate2::read::GzDecoder::new(&body[..]).take(limit as u64 + 1).read_to_end(&mut plain);
+            read.map_err(|_| ApiError::invalid("the body is not valid gzip"))?;
+            if plain.len() > limit {
+                return Err(ApiError::too_large(format!(
+                    "the uncompressed body is larger than {limit} bytes"
+                )));
+            }
+            Ok(plain.into())
+        }
+        Some(_) => Err(ApiError::new(
+            http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ErrorCode::UnsupportedMediaType,
+            "Content-Encoding must be gzip, or absent",
+        )),
+    }
 }
 
 /// Reads JSON; an error names the field.

@@ -1,6 +1,7 @@
 //! Logs of devices: shipped in batches, listed for users.
 
 use axum::{Json, extract::State};
+use http::HeaderMap;
 use kernex_api::{
     ErrorCode, MAX_LOG_ENTRIES, MAX_LOGS_BODY_BYTES, Problem,
     logs::{LogEntry, LogList, LogsIngested, StoredLogEntry},
@@ -16,7 +17,7 @@ use crate::{
     auth::{CurrentUser, SignedBody},
     devices::check_metadata,
     error::{ApiError, ApiResult},
-    extract::{QueryParams, parse_json},
+    extract::{QueryParams, decompress, parse_json},
     pagination::{cursor, next_cursor, page_limit, word},
 };
 
@@ -41,6 +42,8 @@ pub struct LogParams {
 }
 
 /// Ship a batch of lines: at most 1,000, all of the device that signs.
+///
+/// The body may be compressed, with `Content-Encoding: gzip`; the signature is over the bytes as sent.
 #[utoipa::path(post, path = "/logs/batch", tag = "logs", request_body = Vec<LogEntry>, security(("device" = [])), responses(
     (status = 200, body = LogsIngested),
     (status = 400, body = Problem, content_type = "application/problem+json"),
@@ -50,9 +53,11 @@ pub struct LogParams {
 ))]
 async fn ingest(
     State(state): State<AppState>,
+    headers: HeaderMap,
     signed: SignedBody<MAX_LOGS_BODY_BYTES>,
 ) -> ApiResult<Json<LogsIngested>> {
-    let entries: Vec<LogEntry> = parse_json(&signed.bytes)?;
+    let bytes = decompress(&headers, signed.bytes, MAX_LOGS_BODY_BYTES)?;
+    let entries: Vec<LogEntry> = parse_json(&bytes)?;
     if entries.len() > MAX_LOG_ENTRIES {
         let detail = format!("a batch holds at most {MAX_LOG_ENTRIES} lines, not {}", entries.len());
         return Err(ApiError::invalid(detail));

@@ -60,6 +60,9 @@ pub struct Reading {
     pub agent_version: String,
     /// Numbers from the workload.
     pub metrics: BTreeMap<String, f64>,
+    /// Which protections of scripts and workloads the device's kernel gives; kept of the last heartbeat only.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sandbox: BTreeMap<String, String>,
 }
 
 /// One stored heartbeat.
@@ -187,6 +190,19 @@ impl Store {
         let mut tx = self.begin().await?;
         accept_request(&mut tx, counter).await?;
         tx.commit().await
+    }
+
+    /// What a device is to carry out of one deployment, as it stands now; `None` when there is nothing, or nothing any more.
+    pub async fn find_order(
+        &self,
+        counter: &RequestCounter,
+        deployment: DeploymentId,
+    ) -> Result<Option<Order>> {
+        let mut tx = self.begin().await?;
+        accept_request(&mut tx, counter).await?;
+        let open = open_targets(&mut tx, counter).await?;
+        tx.commit().await?;
+        Ok(open.into_iter().map(|target| target.order).find(|order| order.deployment_id == deployment))
     }
 
     /// One page of a device's heartbeats, newest first.
@@ -432,6 +448,7 @@ fn heartbeat(row: &Row) -> Result<HeartbeatRow> {
             uptime_secs: row.get("uptime_secs")?,
             agent_version: row.get("agent_version")?,
             metrics: row.json("metrics")?,
+            sandbox: BTreeMap::new(),
         },
     })
 }

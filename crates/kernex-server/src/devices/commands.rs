@@ -25,7 +25,22 @@ pub(super) fn derive(
 }
 
 fn carry_out(state: &AppState, device: &RequestCounter, order: Order, now: Timestamp) -> Command {
-    let command = DeployCommand {
+    let kind = order.kind;
+    let command = deploy_command(state, device, order, now);
+    match kind {
+        DeploymentKind::Deploy => Command::Deploy(command),
+        DeploymentKind::Rollback => Command::Rollback(command),
+    }
+}
+
+/// An order with a fresh address for the bytes.
+pub fn deploy_command(
+    state: &AppState,
+    device: &RequestCounter,
+    order: Order,
+    now: Timestamp,
+) -> DeployCommand {
+    DeployCommand {
         deployment_id: order.deployment_id,
         attempt: order.attempt,
         bundle_id: order.bundle_id,
@@ -36,9 +51,5 @@ fn carry_out(state: &AppState, device: &RequestCounter, order: Order, now: Times
         download_url: download_url(state, device.org_id, device.device_id, order.bundle_id, now),
         timeout_secs: state.settings().attempt_timeout_secs,
         lease_expires_at: order.lease_expires_at,
-    };
-    match order.kind {
-        DeploymentKind::Deploy => Command::Deploy(command),
-        DeploymentKind::Rollback => Command::Rollback(command),
     }
 }

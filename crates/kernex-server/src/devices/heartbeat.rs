@@ -21,6 +21,7 @@ use crate::{
 
 const MAX_LISTED: usize = 64;
 const MAX_WORD_BYTES: usize = 64;
+const MAX_SANDBOX_BYTES: usize = 256;
 /// A lease is never shorter than this many of the device's heartbeat intervals.
 const LEASE_HEARTBEATS: i64 = 3;
 
@@ -71,6 +72,12 @@ fn report(request: HeartbeatRequest) -> ApiResult<HeartbeatReport> {
     for name in metrics.keys() {
         check_text("the name of a metric", name, MAX_WORD_BYTES)?;
     }
+    let sandbox = request.sandbox.unwrap_or_default();
+    check_length("sandbox", sandbox.len())?;
+    for (name, text) in &sandbox {
+        check_text("the name in sandbox", name, MAX_WORD_BYTES)?;
+        check_text(&format!("sandbox: {name}"), text, MAX_SANDBOX_BYTES)?;
+    }
     let bundles = bundles.map(|bundles| {
         let mut pairs: Vec<_> = bundles.into_iter().map(|bundle| (bundle.name, bundle.version)).collect();
         pairs.sort_by(|one, two| one.0.cmp(&two.0));
@@ -93,6 +100,7 @@ fn report(request: HeartbeatRequest) -> ApiResult<HeartbeatReport> {
             uptime_secs: request.uptime_secs,
             agent_version: request.agent_version,
             metrics,
+            sandbox,
         },
         boot_id: request.boot_id,
         config_version: request.config_version.unwrap_or(1),
