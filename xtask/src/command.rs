@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Command, ExitStatus, Stdio},
 };
 
@@ -9,7 +10,8 @@ use anyhow::{Context as _, Result, bail};
 
 /// The command as a person would type it.
 pub(crate) fn show(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let program = Path::new(command.get_program());
+    let words = std::iter::once(program.file_name().unwrap_or_default()).chain(command.get_args());
     let words = words.map(|word| match word.to_string_lossy() {
         word if word.contains(' ') => format!("'{word}'"),
         word => word.into_owned(),

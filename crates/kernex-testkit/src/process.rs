@@ -1,0 +1,96 @@
+//! The real programs as processes.
+
+mod agent;
+mod kernex;
+mod proc_fs;
+mod server;
+
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+use crate::wait_for;
+
+pub use agent::AgentProcess;
+pub use kernex::{Kernex, KernexOutput};
+pub use proc_fs::{Memory, cpu_time, memory, reset_peak_memory};
+pub use server::{ServerProcess, ServerSetup};
+
+/// How long a program may take to end after SIGTERM.
+const END_DEADLINE: Duration = Duration::from_secs(60);
+
+/// The path of one of our programs, built beside the running test.
+pub fn program(name: &str) -> PathBuf {
+    let test = env::current_exe().expect("the test knows its own path");
+    let folder = test.ancestors().nth(2).expect("cargo puts tests into target/PROFILE/deps");
+    let program = folder.join(name);
+    assert!(
+        program.is_file(),
+        "{} is not built: run `cargo build --workspace --all-targets` first, or `cargo xtask test`, which does",
+        program.display()
+    );
+    program
+}
+
+/// A command without the settings of whoever runs the tests.
+fn clean_command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let others = [
+            "DATABASE_URL",
+            "DATABASE_URL_FILE",
+            "CONTROL_PLANE_URL",
+            "POLLING_INTERVAL",
+            "LOG_LEVEL",
+            "LOG_FORMAT",
+        ];
+        if name.starts_with("KERNEX_") || others.contains(&name.as_str()) {
+            command.env_remove(name);
+        }
+    }
+    command.kill_on_drop(true);
+    command
+}
+
+/// A process that writes to a log file and is killed with this value.
+#[derive(Debug)]
+struct Spawned {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Spawned {
+    fn start(command: &mut Command, log: PathBuf) -> Self {
+        let file = File::options().create(true).append(true).open(&log).expect("the log can be made");
+        let copy = file.try_clone().expect("a file can be shared");
+        let child = command.stdin(Stdio::null()).stdout(copy).stderr(file).spawn();
+        Self { child: child.expect("the program starts"), log }
+    }
+
+    fn log_text(&self) -> String {
+        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    fn pid(&self) -> i32 {
+        self.child.id().and_then(|id| i32::try_from(id).ok()).expect("the process has not been waited for")
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid()).expect("a process id is not 0");
+        kill_process(pid, signal).expect("the process can be signalled");
+    }
+
+    async fn wait(&mut self) -> ExitStatus {
+        let ended =
+            wait_for("the end of a program", END_DEADLINE, async || self.child.try_wait().ok().flatten());
+        ended.await
+    }
+}
