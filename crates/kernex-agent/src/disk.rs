@@ -163,6 +163,15 @@ pub fn space(path: &Path) -> io::Result<Space> {
     Ok(Space { free_bytes: bytes(stat.f_bavail), total_bytes: bytes(stat.f_blocks) })
 }
 
+/// Takes up space with a file of this size, unless it is there.
+pub fn take_space(path: &Path, bytes: u64) -> io::Result<()> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    if file.metadata()?.len() < bytes {
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes)?;
+    }
+    Ok(())
+}
+
 /// Whether an error means that there is no space.
 pub fn is_disk_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -67,6 +67,11 @@ impl DataDir {
         self.root.join("last-contact")
     }
 
+    /// Space that is given up when the disk is full, so that the state can still be saved.
+    pub fn ballast(&self) -> PathBuf {
+        self.root.join("ballast")
+    }
+
     /// Results not yet acknowledged.
     pub fn results(&self) -> PathBuf {
         self.root.join("outbox/results")

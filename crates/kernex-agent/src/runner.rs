@@ -116,6 +116,10 @@ impl Runner {
     async fn save_at_last(&mut self, stop: &CancellationToken) -> bool {
         self.state.last_timestamp_millis = self.context.client.last_timestamp().as_millis();
         self.state.clock_offset_millis = self.context.client.clock_offset_millis();
+        if self.file.save(&self.state).is_ok() {
+            return true;
+        }
+        work::make_room(&self.context, &self.state);
         loop {
             match self.file.save(&self.state) {
                 Ok(()) => {

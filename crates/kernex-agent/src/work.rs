@@ -15,7 +15,7 @@ use kernex_core::FailureCode;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use clean_up::{clean_up, restore};
+pub use clean_up::{clean_up, make_room, restore};
 
 use crate::{
     context::Context,

@@ -12,6 +12,9 @@ use crate::{
     state::{AgentState, Slot},
 };
 
+/// Enough for several generations of the state and reports on the way back from a bundle that filled the disk.
+const BALLAST_BYTES: u64 = 1024 * 1024;
+
 /// Removes from staging what does not belong to the attempt in work, and releases that are neither current nor previous.
 ///
 /// Failing to clean up is logged and tried again after the next attempt and at the next start.
@@ -20,6 +23,7 @@ pub async fn clean_up(context: &Context, state: &AgentState) {
     let cleaned = tokio::task::spawn_blocking(move || {
         sync_links(&data, &state, None)?;
         clean_staging(&data, &state)?;
+        disk::take_space(&data.ballast(), BALLAST_BYTES)?;
         state.slots.iter().try_for_each(|(name, slot)| prune(&data, name, slot))
     });
     match cleaned.await {
@@ -37,6 +41,8 @@ pub async fn restore(context: &Context, state: &AgentState, except: Option<&Bund
     if let Err(error) = clean_staging(&context.data, state) {
         tracing::warn!(%error, "cleaning up failed");
     }
+    // Not every file system can; without it a full disk holds the agent up until there is space.
+    let _ = disk::take_space(&context.data.ballast(), BALLAST_BYTES);
     for (name, slot) in state.slots.iter().filter(|(name, _)| Some(*name) != except) {
         if let Err(failure) = run_current(context, name, slot).await {
             tracing::error!(bundle.name = %name, reason = failure.message, "the workload cannot be started");
@@ -54,6 +60,19 @@ fn sync_links(data: &DataDir, state: &AgentState, except: Option<&BundleName>) -
     Ok(())
 }
 
+/// Gives up space, so that the state can be saved although the disk is full.
+pub fn make_room(context: &Context, state: &AgentState) {
+    let cleaned = disk::remove_file_if_there(&context.data.ballast());
+    let cleaned = cleaned.and_then(|()| match state.attempt {
+        None => clean_staging(&context.data, state),
+        Some(_) => Ok(()),
+    });
+    if let Err(error) = cleaned {
+        tracing::debug!(%error, "no room could be made");
+    }
+}
+
+/// Removes from staging what does not belong to the attempt in work.
 fn clean_staging(data: &DataDir, state: &AgentState) -> io::Result<()> {
     let keep = state.attempt.as_ref().map(|attempt| attempt.deployment_id.to_string());
     for entry in fs::read_dir(data.staging())? {
