@@ -1,6 +1,6 @@
 //! Every route.
 
-use axum::{Router, middleware};
+use axum::{Router, extract::DefaultBodyLimit, middleware};
 use kernex_api::BASE_PATH;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -27,6 +27,8 @@ pub fn router(state: AppState) -> Router {
     let (api, document) = api().split_for_parts();
     api.merge(pages::routes())
         .merge(openapi::routes(document))
+        // Every handler that reads a body has a limit of its own; the framework's would cut uploads off at 2 MB.
+        .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(lingering::read_what_is_left))
         .layer(middleware::from_fn_with_state(state.clone(), telemetry::around_request))
         .with_state(state)
