@@ -49,13 +49,18 @@ pub struct RunningServer {
 )]
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     telemetry::init_logging(&settings)?;
-    let server = start(settings, Arc::new(SystemClock)).await?;
+    // Before anybody is told that it runs, so that a signal never ends it the hard way.
+    let mut stop = std::pin::pin!(signals()?);
+    let server = tokio::select! {
+        server = start(settings, Arc::new(SystemClock)) => server?,
+        () = &mut stop => return Ok(()),
+    };
     println!("listening on http://{}", server.address);
     let public_url = server.public_url();
     if let Some(link) = make_bootstrap_link(server.state.store(), &public_url).await? {
         println!("first admin: {}", link.expose());
     }
-    wait_for_signal().await?;
+    stop.await;
     tracing::info!("stopping: finishing what is under way");
     server.shutdown().await;
     tracing::info!("stopped");
@@ -162,13 +167,15 @@ pub fn store_options(settings: &Settings) -> StoreOptions {
     options
 }
 
-async fn wait_for_signal() -> anyhow::Result<()> {
+/// Listens for SIGTERM and SIGINT from now on; the future ends with the first.
+fn signals() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
