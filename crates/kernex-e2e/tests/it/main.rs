@@ -1,0 +1,16 @@
+//! Real processes: the control plane, the agent and the CLI together.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "in a test that is how to fail, and to tell what was measured"
+)]
+
+mod clock;
+mod crash;
+mod full_disk;
+mod memory;
+mod shutdown;
+mod start;
+mod walk;
