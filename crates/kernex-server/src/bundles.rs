@@ -8,7 +8,6 @@ mod ranges;
 mod upload;
 mod verify;
 
-use axum::extract::DefaultBodyLimit;
 use kernex_api::bundles::Bundle;
 use kernex_store::BundleRecord;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -19,8 +18,6 @@ use crate::AppState;
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(upload::upload, list::list))
-        // The framework's limit of 2 MiB; the upload has its own, from the settings.
-        .layer(DefaultBodyLimit::disable())
         .routes(routes!(download::download, delete::delete))
         .routes(routes!(manifest::manifest))
         .routes(routes!(verify::verify))
