@@ -184,7 +184,7 @@ impl Store {
             return Ok(Some(registered));
         }
         let token = match &new.token_sha256 {
-            Some(digest) => take_use(&mut tx, digest, now).await?,
+            Some(digest) => take_use(&mut tx, digest, None, now).await?,
             None => None,
         };
         let (org_id, membership, mut tags) = match token {
@@ -397,8 +397,8 @@ async fn register_again(tx: &mut Tx, row: &Row, new: &NewDevice, now: Timestamp)
         .bind(new.signed_at);
     tx.execute(raise).await?;
     if let (Membership::PendingApproval, Some(digest)) = (membership, &new.token_sha256) {
-        let token = take_use(tx, digest, now).await?;
-        if token.is_some_and(|token| row.get("org_id").is_ok_and(|org: Uuid| token.org_id.0 == org)) {
+        let org = OrganizationId(row.get("org_id")?);
+        if take_use(tx, digest, Some(org), now).await?.is_some() {
             membership = Membership::Active;
             let let_in = sql("UPDATE devices SET membership = 'active' WHERE id = $1").bind(id);
             tx.execute(let_in).await?;

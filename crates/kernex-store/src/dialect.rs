@@ -29,6 +29,15 @@ impl Dialect {
         }
     }
 
+    /// What ends a SELECT so that the rows of a table stay as they are, without those that another transaction holds: it has its
+    /// own plans for them. SQLite's one writer needs nothing.
+    pub(crate) fn for_update_of_free(self, table: &str) -> String {
+        match self {
+            Self::Sqlite => String::new(),
+            Self::Postgres => format!(" FOR UPDATE OF {table} SKIP LOCKED"),
+        }
+    }
+
     /// Containment of a text in another without regard to case; `%`, `_` and `\` in the parameter must be escaped by `\`.
     pub(crate) fn contains(self, column: &str, parameter: usize) -> String {
         match self {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ConfigVersionRecord, Error, Result, Store, device_configs,
     sql::{Db, Row, Run, Tx, built, sql, to_json},
-    targets::{self, Lease},
+    targets::{self, Lease, Shifts},
 };
 
 pub(crate) use lane::HeartbeatLane;
@@ -364,7 +364,9 @@ async fn insert_heartbeat(
     Ok(())
 }
 
-/// Notes the reported progress, and picks the oldest open target as the order unless the device works on it already.
+/// Notes the reported progress, and picks the oldest open target as the order unless the device works on it already. Targets are
+/// written in the order of their deployments, whatever order the device names them in, so that no two transactions wait for
+/// each other.
 async fn decide(
     tx: &mut Tx,
     counter: &RequestCounter,
@@ -376,9 +378,7 @@ async fn decide(
     for progress in &report.targets {
         match open.iter_mut().find(|target| target.order.deployment_id == progress.deployment_id) {
             Some(target) if target.order.attempt == progress.attempt => {
-                target.reported = true;
-                let id = (target.order.deployment_id, counter.device_id);
-                targets::note_progress(tx, id, target.state, progress, lease).await?;
+                target.progress = Some(progress.clone());
             }
             // An attempt that was given up meanwhile: the device learns the new one from the order.
             Some(_) => {}
@@ -386,25 +386,32 @@ async fn decide(
             None => outcome.cancels.push((progress.deployment_id, progress.attempt)),
         }
     }
-    let Some(mut first) = open.into_iter().next() else { return Ok(()) };
-    if first.reported {
-        return Ok(());
-    }
-    if first.state == TargetState::Pending {
-        let id = (first.order.deployment_id, counter.device_id);
-        if !targets::note_delivered(tx, id, lease).await? {
-            return Ok(()); // cancelled at this moment
+    let mut shifts = Shifts::default();
+    for (place, mut target) in open.into_iter().enumerate() {
+        let id = (target.order.deployment_id, counter.device_id);
+        if let Some(progress) = &target.progress {
+            targets::note_progress(tx, &mut shifts, id, target.state, progress, lease).await?;
+            continue;
         }
-        first.order.lease_expires_at = lease.expires_at;
+        if place > 0 {
+            continue;
+        }
+        if target.state == TargetState::Pending {
+            if !targets::note_delivered(tx, &mut shifts, id, lease).await? {
+                continue; // cancelled at this moment
+            }
+            target.order.lease_expires_at = lease.expires_at;
+        }
+        outcome.order = Some(target.order);
     }
-    outcome.order = Some(first.order);
-    Ok(())
+    shifts.apply(tx, lease.now).await
 }
 
 struct OpenTarget {
     order: Order,
     state: TargetState,
-    reported: bool,
+    /// What the device says of the present attempt.
+    progress: Option<TargetProgress>,
 }
 
 async fn open_targets(tx: &mut Tx, counter: &RequestCounter) -> Result<Vec<OpenTarget>> {
@@ -431,7 +438,7 @@ fn open_target(row: &Row) -> Result<OpenTarget> {
         size_bytes: row.count("size_bytes")?,
         lease_expires_at: row.time_if_any("lease_expires_at")?.unwrap_or(Timestamp::from_millis(0)),
     };
-    Ok(OpenTarget { order, state: row.parse("state")?, reported: false })
+    Ok(OpenTarget { order, state: row.parse("state")?, progress: None })
 }
 
 fn heartbeat(row: &Row) -> Result<HeartbeatRow> {

@@ -98,16 +98,18 @@ impl Store {
     }
 }
 
-/// Uses a token up by one, if it is still good.
+/// Uses a token up by one, if it is still good and, where one is named, of this organisation.
 pub(crate) async fn take_use(
     tx: &mut Tx,
     secret_sha256: &str,
+    org: Option<OrganizationId>,
     now: Timestamp,
 ) -> Result<Option<RegistrationTokenRecord>> {
     let query = sql("UPDATE registration_tokens SET uses_left = uses_left - 1 \
-                     WHERE secret_sha256 = $1 AND uses_left > 0 AND expires_at > $2 \
+                     WHERE secret_sha256 = $1 AND uses_left > 0 AND expires_at > $2 AND org_id = COALESCE($3, org_id) \
                      RETURNING id, org_id, uses_left, expires_at, tags, created_by, created_at");
-    let row = tx.fetch_optional(query.bind(secret_sha256).bind(now)).await?;
+    let query = query.bind(secret_sha256).bind(now).bind(org.map(|org| org.0));
+    let row = tx.fetch_optional(query).await?;
     row.map(|row| token(&row)).transpose()
 }
 

@@ -189,7 +189,7 @@ impl Tx {
     /// Begins one. On SQLite it takes the write lock at once, because a reader that turns writer would fail.
     pub(crate) async fn begin(db: &Db) -> Result<Self> {
         Ok(match db {
-            Db::Sqlite { write, .. } => Self::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Db::Sqlite { write, .. } => Self::Sqlite(begin_immediate(write).await?),
             Db::Postgres(pool) => Self::Postgres(pool.begin().await?),
         })
     }
@@ -208,6 +208,19 @@ impl Tx {
             Self::Sqlite(_) => Dialect::Sqlite,
             Self::Postgres(_) => Dialect::Postgres,
         }
+    }
+}
+
+/// SQLite undoes a transaction by itself when the disk is full or broken. sqlx then still counts it as begun, and refuses every
+/// further one on that connection: it is replaced by a new one.
+async fn begin_immediate(write: &SqlitePool) -> Result<sqlx::Transaction<'static, Sqlite>> {
+    const BEGIN: &str = "BEGIN IMMEDIATE";
+    match write.begin_with(BEGIN).await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            write.acquire().await?.close().await?;
+            Ok(write.begin_with(BEGIN).await?)
+        }
+        begun => Ok(begun?),
     }
 }
 

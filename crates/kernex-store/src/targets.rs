@@ -1,6 +1,8 @@
 //! Targets: one device within one deployment. Every change of a target moves the deployment's counts with it, in the same
 //! transaction, and ends the deployment when the last target has ended.
 
+use std::collections::BTreeMap;
+
 use kernex_core::{
     BundleName, BundleVersion, DeploymentId, DeploymentStatus, DeviceId, FailureCode, OrganizationId,
     ResultStatus, TargetState, Timestamp,
@@ -129,31 +131,40 @@ impl Store {
     /// a bounded number at a time; how many. A device that is offline cannot report: its target waits for it.
     pub async fn expire_attempts(&self, now: Timestamp, limit: u32) -> Result<u64> {
         let mut tx = self.begin().await?;
-        let query = sql("SELECT t.deployment_id, t.device_id, t.state, t.attempt FROM deployment_targets t \
-                         JOIN devices v ON v.id = t.device_id WHERE t.completed_at IS NULL AND t.lease_expires_at <= $1 \
-                         AND v.overdue_at > $1 AND v.membership = 'active' ORDER BY t.lease_expires_at LIMIT $2");
-        let rows = tx.fetch_all(query.bind(now).bind(limit)).await?;
-        let mut expired = 0;
+        let text = format!(
+            "SELECT t.deployment_id, t.device_id, t.state, t.attempt FROM deployment_targets t \
+             JOIN devices v ON v.id = t.device_id WHERE t.completed_at IS NULL AND t.lease_expires_at <= $1 \
+             AND v.overdue_at > $1 AND v.membership = 'active' ORDER BY t.lease_expires_at LIMIT $2{}",
+            tx.dialect().for_update_of_free("t")
+        );
+        let rows = tx.fetch_all(built(text).bind(now).bind(limit)).await?;
+        let (mut expired, mut shifts) = (0, Shifts::default());
         for row in &rows {
             let id = (DeploymentId(row.get("deployment_id")?), DeviceId(row.get("device_id")?));
             let (state, attempt) = (row.parse("state")?, row.get("attempt")?);
-            expired += u64::from(expire(&mut tx, id, state, attempt, now).await?);
+            expired += u64::from(expire(&mut tx, &mut shifts, id, state, attempt, now).await?);
         }
+        shifts.apply(&mut tx, now).await?;
         tx.commit().await?;
         Ok(expired)
     }
 }
 
-/// Notes what a device says of an attempt: its state, if that is a legal step, and in any case that it is alive.
+/// Notes what a device says of an attempt: its state, if that is a legal step, and in any case that it knows of the attempt and
+/// is alive.
 pub(crate) async fn note_progress(
     tx: &mut Tx,
+    shifts: &mut Shifts,
     id: TargetId,
     from: TargetState,
     progress: &TargetProgress,
     lease: Lease,
 ) -> Result<()> {
-    let to = progress.state;
-    let to = if to.is_in_progress() && from.can_become(to) { to } else { from };
+    let to = match progress.state {
+        to if to.is_in_progress() && from.can_become(to) => to,
+        _ if from == TargetState::Pending => TargetState::Delivered,
+        _ => from,
+    };
     let query = sql(
         "UPDATE deployment_targets SET state = $4, progress_pct = $5, lease_expires_at = $6, updated_at = $7, \
                      delivered_at = COALESCE(delivered_at, $7), started_at = COALESCE(started_at, $7) \
@@ -162,13 +173,18 @@ pub(crate) async fn note_progress(
     let query = query.bind(id.0).bind(id.1).bind(from.as_str()).bind(to.as_str());
     let query = query.bind(progress.progress_pct).bind(lease.expires_at).bind(lease.now);
     if tx.execute(query).await? == 1 {
-        shift(tx, id.0, from, to, 1, lease.now).await?;
+        shifts.add(id.0, from, to);
     }
     Ok(())
 }
 
 /// Notes that the command is being sent; whether the target was still waiting.
-pub(crate) async fn note_delivered(tx: &mut Tx, id: TargetId, lease: Lease) -> Result<bool> {
+pub(crate) async fn note_delivered(
+    tx: &mut Tx,
+    shifts: &mut Shifts,
+    id: TargetId,
+    lease: Lease,
+) -> Result<bool> {
     let query =
         sql("UPDATE deployment_targets SET state = 'delivered', lease_expires_at = $3, updated_at = $4, \
                      delivered_at = COALESCE(delivered_at, $4) \
@@ -177,7 +193,7 @@ pub(crate) async fn note_delivered(tx: &mut Tx, id: TargetId, lease: Lease) -> R
     if tx.execute(query).await? == 0 {
         return Ok(false);
     }
-    shift(tx, id.0, TargetState::Pending, TargetState::Delivered, 1, lease.now).await?;
+    shifts.add(id.0, TargetState::Pending, TargetState::Delivered);
     Ok(true)
 }
 
@@ -214,19 +230,12 @@ pub(crate) async fn cancel_targets_of_deployment(
 }
 
 async fn cancel_rows(tx: &mut Tx, rows: &[Row], now: Timestamp) -> Result<()> {
+    let (result, mut shifts) = (no_result(FailureCode::Cancelled, None), Shifts::default());
     for row in rows {
         let id = (DeploymentId(row.get("deployment_id")?), DeviceId(row.get("device_id")?));
-        end(
-            tx,
-            id,
-            row.parse("state")?,
-            TargetState::Cancelled,
-            &no_result(FailureCode::Cancelled, None),
-            now,
-        )
-        .await?;
+        end(tx, &mut shifts, id, row.parse("state")?, TargetState::Cancelled, &result, now).await?;
     }
-    Ok(())
+    shifts.apply(tx, now).await
 }
 
 async fn record_result(
@@ -254,7 +263,9 @@ async fn record_result(
     if result.attempt.is_some_and(|attempt| attempt > given) {
         return Ok(OutcomeOfResult::AttemptNotGiven(given));
     }
-    end(tx, (deployment, counter.device_id), state, to, result, now).await?;
+    let mut shifts = Shifts::default();
+    end(tx, &mut shifts, (deployment, counter.device_id), state, to, result, now).await?;
+    shifts.apply(tx, now).await?;
     if to == TargetState::Success {
         note_installed(tx, counter, of.parse("bundle_name")?, of.parse("bundle_version")?).await?;
     }
@@ -276,12 +287,19 @@ async fn note_installed(
     write_bundles(tx, counter.org_id, counter.device_id, &bundles).await
 }
 
-async fn expire(tx: &mut Tx, id: TargetId, state: TargetState, attempt: i64, now: Timestamp) -> Result<bool> {
+async fn expire(
+    tx: &mut Tx,
+    shifts: &mut Shifts,
+    id: TargetId,
+    state: TargetState,
+    attempt: i64,
+    now: Timestamp,
+) -> Result<bool> {
     if attempt >= i64::from(MAX_ATTEMPTS) {
         let message =
             format!("no result and no progress in {MAX_ATTEMPTS} attempts, although the device was online");
         let result = no_result(FailureCode::Internal, Some(message));
-        return end(tx, id, state, TargetState::TimedOut, &result, now).await;
+        return end(tx, shifts, id, state, TargetState::TimedOut, &result, now).await;
     }
     let query = sql(
         "UPDATE deployment_targets SET state = 'pending', attempt = attempt + 1, lease_expires_at = NULL, \
@@ -291,7 +309,7 @@ async fn expire(tx: &mut Tx, id: TargetId, state: TargetState, attempt: i64, now
     let query = query.bind(id.0).bind(id.1).bind(state.as_str()).bind(attempt).bind(now);
     let moved = tx.execute(query).await? == 1;
     if moved {
-        shift(tx, id.0, state, TargetState::Pending, 1, now).await?;
+        shifts.add(id.0, state, TargetState::Pending);
     }
     Ok(moved)
 }
@@ -308,6 +326,7 @@ fn no_result(code: FailureCode, message: Option<String>) -> TargetResult {
 /// Ends a target; whether it was still as expected.
 async fn end(
     tx: &mut Tx,
+    shifts: &mut Shifts,
     id: TargetId,
     from: TargetState,
     to: TargetState,
@@ -324,7 +343,7 @@ async fn end(
     if tx.execute(query.bind(result.failure.message.clone())).await? == 0 {
         return Ok(false);
     }
-    shift(tx, id.0, from, to, 1, now).await?;
+    shifts.add(id.0, from, to);
     Ok(true)
 }
 
@@ -340,19 +359,36 @@ fn counted_in(state: TargetState) -> &'static str {
     }
 }
 
-/// Moves targets from one count of their deployment to another, and begins or ends the deployment with it.
+/// Moves of targets between the counts of their deployments, kept until every target of the transaction has been written. Who
+/// writes takes the device first, then targets, then deployments, each in the order of their ids: so no two wait for each other.
+#[derive(Debug, Default)]
+pub(crate) struct Shifts(BTreeMap<(DeploymentId, &'static str, &'static str), u32>);
+
+impl Shifts {
+    fn add(&mut self, deployment: DeploymentId, from: TargetState, to: TargetState) {
+        let (from, to) = (counted_in(from), counted_in(to));
+        if from != to {
+            *self.0.entry((deployment, from, to)).or_default() += 1;
+        }
+    }
+
+    /// Writes them, and begins or ends the deployments with it.
+    pub(crate) async fn apply(self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+        for ((deployment, from, to), number) in self.0 {
+            shift(tx, deployment, from, to, number, now).await?;
+        }
+        Ok(())
+    }
+}
+
 async fn shift(
     tx: &mut Tx,
     deployment: DeploymentId,
-    from: TargetState,
-    to: TargetState,
+    from: &'static str,
+    to: &'static str,
     number: u32,
     now: Timestamp,
 ) -> Result<()> {
-    let (from, to) = (counted_in(from), counted_in(to));
-    if from == to {
-        return Ok(());
-    }
     let text = format!(
         "UPDATE deployments SET {from} = {from} - $2, {to} = {to} + $2, \
          status = CASE WHEN status = 'pending' THEN 'in_progress' ELSE status END WHERE id = $1 \
