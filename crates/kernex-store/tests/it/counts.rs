@@ -38,7 +38,7 @@ impl Random {
     }
 
     fn subset<T: Copy>(&mut self, from: &[T]) -> Vec<T> {
-        let kept: Vec<T> = from.iter().copied().filter(|_| self.next() % 2 == 0).collect();
+        let kept: Vec<T> = from.iter().copied().filter(|_| self.next().is_multiple_of(2)).collect();
         if kept.is_empty() { vec![self.pick(from)] } else { kept }
     }
 }
@@ -97,7 +97,7 @@ impl Walk {
                     let state = self.random.pick(TargetState::ALL);
                     report.targets.push(TargetProgress { deployment_id, attempt, state, progress_pct: None });
                 }
-                let report = if self.random.next() % 3 == 0 {
+                let report = if self.random.next().is_multiple_of(3) {
                     HeartbeatReport { targets: Vec::new(), ..report }
                 } else {
                     report

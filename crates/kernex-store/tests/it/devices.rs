@@ -93,7 +93,7 @@ async fn text_finds_names_types_ids_and_fingerprints(db: &Database) {
     assert_eq!(find("NORTH").await, [camera].into());
     assert_eq!(find("jetson").await, [camera, scanner].into());
     assert_eq!(find(&scanner.to_string()).await, [scanner].into());
-    assert_eq!(find(&scanner.to_string()[..20].to_uppercase()).await.contains(&scanner), true);
+    assert!(find(&scanner.to_string()[..20].to_uppercase()).await.contains(&scanner));
     assert_eq!(find(&fingerprint("two")[..12]).await, [scanner].into());
     assert_eq!(find("nothing like it").await, BTreeSet::new());
 }
