@@ -1,13 +1,17 @@
 //! Reading an archive once, from a stream, to know what is in it.
 
-use std::{collections::BTreeMap, io::Read};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+};
 
 use crate::{
     archive::{ArchiveError, ArchiveFormat, ArchiveReader, EntryKind, EntryPath, Limits, shown},
-    manifest::{MAX_MANIFEST_BYTES, Manifest},
+    digest::{Digest, Hasher},
+    manifest::{ListedFile, MAX_MANIFEST_BYTES, Manifest},
 };
 
-const MANIFEST_NAME: &str = "manifest.json";
+pub(crate) const MANIFEST_NAME: &str = "manifest.json";
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// What an archive holds.
@@ -37,6 +41,8 @@ pub struct BundleFile {
     pub size_bytes: u64,
     /// Whether its owner may run it.
     pub is_executable: bool,
+    /// The digest of its content. Known for all files unless the manifest came first and has no list of files.
+    pub sha256: Option<Digest>,
 }
 
 /// A manifest names a file that the bundle does not hold.
@@ -49,14 +55,46 @@ pub struct MissingFile {
     pub path: String,
 }
 
+/// In what a file is not what the manifest lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Difference {
+    /// It is longer or shorter.
+    #[error("{found} bytes instead of {listed}")]
+    Size {
+        /// What the manifest says.
+        listed: u64,
+        /// What the bundle holds.
+        found: u64,
+    },
+    /// Its content is another.
+    #[error("its SHA-256 is another")]
+    Content,
+    /// Its owner may run it and should not, or the other way round.
+    #[error("its mode is {} instead of {}", mode(!listed_executable), mode(*listed_executable))]
+    Mode {
+        /// What the manifest says.
+        listed_executable: bool,
+    },
+}
+
+fn mode(is_executable: bool) -> &'static str {
+    if is_executable { "0755" } else { "0644" }
+}
+
 /// Reads an archive to its end and says what it holds. Memory is bounded by the names; contents are not kept.
 pub fn inspect(reader: impl Read, limits: &Limits) -> Result<Inspection, ArchiveError> {
     read_archive(reader, limits, &mut Nowhere)
 }
 
-/// Whether the files that a manifest names are there: scripts, and programs given with a path inside the bundle. For
-/// a manifest that came beside the archive; `inspect` and `unpack` do it for the one inside.
-pub fn check_references(manifest: &Manifest, files: &BundleFiles) -> Result<(), MissingFile> {
+/// Whether the files are what a manifest says: scripts, and programs given with a path inside the bundle, are there;
+/// and if it has a list of files, they are the ones in the list. For a manifest that came beside the archive; `inspect`
+/// and `unpack` do it for the one inside.
+pub fn check_references(manifest: &Manifest, files: &BundleFiles) -> Result<(), ArchiveError> {
+    check_named(manifest, files)?;
+    check_list(manifest, files)
+}
+
+pub(crate) fn check_named(manifest: &Manifest, files: &BundleFiles) -> Result<(), MissingFile> {
     for (field, path) in manifest.referenced_files() {
         let is_there = EntryPath::of_file(path).is_ok_and(|path| files.contains_key(path.as_str()));
         if !is_there {
@@ -64,6 +102,36 @@ pub fn check_references(manifest: &Manifest, files: &BundleFiles) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Whether the files are exactly those that the manifest lists, if it has a list.
+pub(crate) fn check_list(manifest: &Manifest, files: &BundleFiles) -> Result<(), ArchiveError> {
+    let Some(list) = &manifest.files else { return Ok(()) };
+    let name = |path: &str| shown(path.as_bytes());
+    for listed in list {
+        let path = listed.path.as_str();
+        let found = files.get(path).ok_or_else(|| ArchiveError::ListedFileMissing { entry: name(path) })?;
+        if let Some(difference) = difference(listed, found) {
+            return Err(ArchiveError::ListedFileDiffers { entry: name(path), difference });
+        }
+    }
+    let listed: BTreeSet<_> = list.iter().map(|file| file.path.as_str()).collect();
+    match files.keys().find(|path| *path != MANIFEST_NAME && !listed.contains(path.as_str())) {
+        Some(path) => Err(ArchiveError::NotListed { entry: name(path) }),
+        None => Ok(()),
+    }
+}
+
+fn difference(listed: &ListedFile, found: &BundleFile) -> Option<Difference> {
+    if listed.size_bytes != found.size_bytes {
+        return Some(Difference::Size { listed: listed.size_bytes, found: found.size_bytes });
+    }
+    // A digest that nobody computed proves nothing.
+    if found.sha256 != Some(listed.sha256) {
+        return Some(Difference::Content);
+    }
+    let listed_executable = listed.is_executable.filter(|listed| *listed != found.is_executable)?;
+    Some(Difference::Mode { listed_executable })
 }
 
 /// Where the contents of an archive go.
@@ -107,18 +175,23 @@ pub(crate) fn read_archive(
         };
         sink.start_file(&entry.path, is_executable)?;
         let mut manifest = is_manifest(&entry.path).then(Vec::new);
+        let mut hasher = survey.wants_digests().then(Hasher::new);
         loop {
             let read = archive.read_content(&mut buffer)?;
             if read == 0 {
                 break;
             }
             sink.write(&buffer[..read])?;
+            if let Some(hasher) = &mut hasher {
+                hasher.update(&buffer[..read]);
+            }
             if let Some(bytes) = &mut manifest {
                 let room = (MAX_MANIFEST_BYTES + 1).saturating_sub(bytes.len());
                 bytes.extend_from_slice(&buffer[..read.min(room)]);
             }
         }
-        survey.note_file(&entry.path, BundleFile { size_bytes, is_executable }, manifest);
+        let sha256 = hasher.map(Hasher::finish);
+        survey.note_file(&entry.path, BundleFile { size_bytes, is_executable, sha256 }, manifest)?;
     }
     survey.finish(archive.format(), archive.unpacked_bytes())
 }
@@ -133,7 +206,7 @@ fn is_manifest(path: &EntryPath) -> bool {
 struct Survey {
     entries: u32,
     top: Top,
-    root_manifest: Option<Vec<u8>>,
+    root_manifest: Option<Manifest>,
     /// Kept only while everything is under the one folder, so that it is never more than one.
     folder_manifest: Option<Vec<u8>>,
     files: BundleFiles,
@@ -164,29 +237,40 @@ impl Survey {
         }
     }
 
-    fn note_file(&mut self, path: &EntryPath, file: BundleFile, manifest: Option<Vec<u8>>) {
+    /// Until the manifest has come, it may turn out to list files. One in a folder is not final: another may stand at
+    /// the root, further on.
+    fn wants_digests(&self) -> bool {
+        self.root_manifest.as_ref().is_none_or(|manifest| manifest.files.is_some())
+    }
+
+    fn note_file(
+        &mut self,
+        path: &EntryPath,
+        file: BundleFile,
+        manifest: Option<Vec<u8>>,
+    ) -> Result<(), ArchiveError> {
         self.files.insert(path.as_str().to_owned(), file);
-        match path.split_top() {
-            (_, None) if manifest.is_some() => self.root_manifest = manifest,
-            (_, Some(_)) if self.top != Top::Several && manifest.is_some() => self.folder_manifest = manifest,
+        match (path.split_top(), manifest) {
+            ((_, None), Some(bytes)) => self.root_manifest = Some(Manifest::parse(&bytes)?),
+            ((_, Some(_)), Some(bytes)) if self.top != Top::Several => self.folder_manifest = Some(bytes),
             _ => {}
         }
+        Ok(())
     }
 
     fn finish(self, format: ArchiveFormat, unpacked_bytes: u64) -> Result<Inspection, ArchiveError> {
         if self.files.is_empty() {
             return Err(ArchiveError::Empty);
         }
-        let (bytes, top_folder) = match (self.root_manifest, self.folder_manifest, self.top) {
-            (Some(bytes), _, _) => (Some(bytes), None),
-            (None, Some(bytes), Top::One(folder)) => (Some(bytes), Some(folder)),
+        let (manifest, top_folder) = match (self.root_manifest, self.folder_manifest, self.top) {
+            (Some(manifest), _, _) => (Some(manifest), None),
+            (None, Some(bytes), Top::One(folder)) => (Some(Manifest::parse(&bytes)?), Some(folder)),
             _ => (None, None),
         };
         let files = match &top_folder {
             Some(folder) => below(folder, self.files),
             None => self.files,
         };
-        let manifest = bytes.map(|bytes| Manifest::parse(&bytes)).transpose()?;
         if let Some(manifest) = &manifest {
             check_references(manifest, &files)?;
         }

@@ -18,10 +18,10 @@ pub use archive::{
     ArchiveError, ArchiveFormat, ArchiveReader, Entry, EntryKind, EntryPath, Limits, PathProblem,
 };
 pub use digest::{Digest, HashingReader, HashingWriter, InvalidDigest, sha256_file};
-pub use inspect::{BundleFile, BundleFiles, Inspection, MissingFile, check_references, inspect};
+pub use inspect::{BundleFile, BundleFiles, Difference, Inspection, MissingFile, check_references, inspect};
 pub use manifest::{
-    Compatibility, Health, HealthCheck, Incompatible, MANIFEST_SCHEMA, MAX_MANIFEST_BYTES, Manifest,
-    ManifestError, Model, Platform, Restart, Script, Workload,
+    Compatibility, Health, HealthCheck, Incompatible, ListedFile, MANIFEST_SCHEMA, MAX_MANIFEST_BYTES,
+    Manifest, ManifestError, Model, Platform, Restart, Script, Workload,
 };
 #[cfg(unix)]
 pub use pack::{PackError, PackOptions, Packed, pack, pack_to_file};

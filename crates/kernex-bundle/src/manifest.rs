@@ -2,6 +2,7 @@
 
 mod compatibility;
 mod error;
+mod files;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,9 @@ use serde_json::{Map, Value};
 
 pub use compatibility::{Compatibility, Incompatible, Platform};
 pub use error::ManifestError;
+pub use files::ListedFile;
+#[cfg(unix)]
+pub(crate) use files::with_list;
 pub use schema::MANIFEST_SCHEMA;
 
 use crate::archive::EntryPath;
@@ -52,6 +56,8 @@ pub struct Manifest {
     /// Environment of scripts and workload.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// Every file of the bundle but `manifest.json` itself; then the bundle holds these and no others.
+    pub files: Option<Vec<ListedFile>>,
     /// Free data of the bundle's author.
     #[serde(default)]
     pub metadata: Map<String, Value>,
@@ -163,6 +169,7 @@ impl Manifest {
         let mut manifest: Self = serde_json::from_value(Value::Object(normal.clone()))
             .map_err(|e| ManifestError::invalid("", e.to_string()))?;
         manifest.check_scripts()?;
+        files::check(manifest.files.as_deref().unwrap_or_default())?;
         manifest.compatibility.check_bounds()?;
         manifest.original = original;
         manifest.normal = normal;
@@ -174,11 +181,16 @@ impl Manifest {
         &self.original
     }
 
-    /// Whether another copy says the same; older names and explicit nulls make no difference. An error names the
-    /// first field that differs.
-    pub fn agrees_with(&self, other: &Self) -> Result<(), ManifestError> {
-        let fields = self.normal.keys().chain(other.normal.keys());
-        match fields.into_iter().find(|field| self.normal.get(*field) != other.normal.get(*field)) {
+    /// Whether this copy, given beside an archive, says the same as the one inside; older names and explicit nulls
+    /// make no difference. A copy without a list of files agrees with one that has it: packing adds the list. An error
+    /// names the first field that differs.
+    pub fn agrees_with(&self, inside: &Self) -> Result<(), ManifestError> {
+        let differs = |field: &str| match (field, self.normal.get(field)) {
+            ("files", None) => false,
+            (_, given) => given != inside.normal.get(field),
+        };
+        let fields = self.normal.keys().chain(inside.normal.keys());
+        match fields.into_iter().find(|field| differs(field)) {
             Some(field) => Err(ManifestError::Disagrees { field: field.clone() }),
             None => Ok(()),
         }

@@ -15,8 +15,8 @@ pub use error::PackError;
 use crate::{
     archive::{ArchiveFormat, Limits},
     digest::{Digest, HashingWriter},
-    inspect::check_references,
-    manifest::Manifest,
+    inspect::{check_named, check_references},
+    manifest::{MAX_MANIFEST_BYTES, Manifest, with_list},
 };
 use walk::Source;
 
@@ -27,13 +27,16 @@ pub struct PackOptions<'a> {
     pub format: ArchiveFormat,
     /// Takes the place of the folder's `manifest.json`, if given.
     pub manifest: Option<&'a [u8]>,
+    /// Whether the manifest in the archive gets a list of the files, with their digests, that readers compare with what
+    /// they read. A manifest that has a list keeps it; one that would grow beyond 256 KiB (by some 1,700 files) gets none.
+    pub list_files: bool,
     /// What must not be exceeded, so that every reader takes the archive.
     pub limits: Limits,
 }
 
 impl Default for PackOptions<'_> {
     fn default() -> Self {
-        Self { format: ArchiveFormat::Gzip, manifest: None, limits: Limits::default() }
+        Self { format: ArchiveFormat::Gzip, manifest: None, list_files: true, limits: Limits::default() }
     }
 }
 
@@ -46,7 +49,7 @@ pub struct Packed {
     pub size_bytes: u64,
     /// The digest of the archive.
     pub sha256: Digest,
-    /// Its manifest.
+    /// Its manifest, as it stands in the archive.
     pub manifest: Manifest,
     /// The number of files and folders.
     pub entries: u32,
@@ -64,7 +67,8 @@ pub fn pack(
     options: &PackOptions<'_>,
     progress: Progress<'_>,
 ) -> Result<Packed, PackError> {
-    let prepared = prepare(dir, None, options)?;
+    let mut prepared = prepare(dir, None, options)?;
+    prepared.complete(options)?;
     write(&prepared, out, options.format, progress).map(|(_, packed)| packed)
 }
 
@@ -85,6 +89,7 @@ pub fn pack_to_file(
     part.push(".part");
     let part = PathBuf::from(part);
     prepared.source.leave_out(&part);
+    prepared.complete(options)?;
     let result = write_file(&prepared, &part, &path, options.format, progress);
     if result.is_err() {
         let _ = fs::remove_file(&part);
@@ -101,6 +106,27 @@ pub fn file_name(manifest: &Manifest, format: ArchiveFormat) -> String {
 struct Prepared {
     source: Source,
     manifest: Manifest,
+    manifest_text: Vec<u8>,
+}
+
+impl Prepared {
+    /// Lists the files in the manifest, or compares them with the author's list, and checks the whole as readers will.
+    fn complete(&mut self, options: &PackOptions<'_>) -> Result<(), PackError> {
+        self.source.check_size(&options.limits)?;
+        let has_list = self.manifest.files.is_some();
+        if has_list || options.list_files {
+            self.source.hash_files()?;
+        }
+        if options.list_files && !has_list {
+            let text = with_list(&self.manifest_text, self.manifest.json(), &self.source.files());
+            if text.len() <= MAX_MANIFEST_BYTES {
+                self.manifest = Manifest::parse(&text)?;
+                self.source.put_manifest(&text, &options.limits)?;
+                self.source.check_size(&options.limits)?;
+            }
+        }
+        Ok(check_references(&self.manifest, &self.source.files())?)
+    }
 }
 
 fn prepare(dir: &Path, out: Option<&Path>, options: &PackOptions<'_>) -> Result<Prepared, PackError> {
@@ -108,14 +134,13 @@ fn prepare(dir: &Path, out: Option<&Path>, options: &PackOptions<'_>) -> Result<
     if let Some(out) = out.filter(|out| !out.is_dir()) {
         source.leave_out(out);
     }
-    let bytes = match options.manifest {
+    let manifest_text = match options.manifest {
         Some(bytes) => source.put_manifest(bytes, &options.limits)?,
         None => source.read_manifest()?,
     };
-    let manifest = Manifest::parse(&bytes)?;
-    check_references(&manifest, &source.files())?;
-    source.check_size(&options.limits)?;
-    Ok(Prepared { source, manifest })
+    let manifest = Manifest::parse(&manifest_text)?;
+    check_named(&manifest, &source.files())?;
+    Ok(Prepared { source, manifest, manifest_text })
 }
 
 fn write<W: Write>(

@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf};
 
 use super::PathProblem;
-use crate::{inspect::MissingFile, manifest::ManifestError};
+use crate::{
+    inspect::{Difference, MissingFile},
+    manifest::ManifestError,
+};
 
 /// Why an archive was not read or not unpacked. Entries are named escaped and cut to a readable length.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +123,26 @@ pub enum ArchiveError {
     /// The manifest names a file which is not there.
     #[error(transparent)]
     MissingFile(#[from] MissingFile),
+    /// The manifest lists the bundle's files, and this one is not among them.
+    #[error("`{entry}` is not in the manifest's list of files")]
+    NotListed {
+        /// The path below the bundle's root, escaped and cut.
+        entry: String,
+    },
+    /// The manifest lists a file that the bundle does not hold.
+    #[error("`{entry}` is in the manifest's list of files, but not in the bundle")]
+    ListedFileMissing {
+        /// The path below the bundle's root, escaped and cut.
+        entry: String,
+    },
+    /// A file is not what the manifest lists.
+    #[error("`{entry}` is not the file that the manifest lists: {difference}")]
+    ListedFileDiffers {
+        /// The path below the bundle's root, escaped and cut.
+        entry: String,
+        /// In what.
+        difference: Difference,
+    },
 }
 
 impl ArchiveError {

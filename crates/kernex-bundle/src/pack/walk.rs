@@ -10,10 +10,9 @@ use std::{
 use super::PackError;
 use crate::{
     archive::{ArchiveError, EntryKind, EntryPath, Limits, Tree},
-    inspect::{BundleFile, BundleFiles},
+    digest::{Digest, sha256_file},
+    inspect::{BundleFile, BundleFiles, MANIFEST_NAME},
 };
-
-const MANIFEST_NAME: &str = "manifest.json";
 
 /// Files and folders in the order in which they are packed.
 pub(super) struct Source {
@@ -25,6 +24,8 @@ pub(super) struct Source {
 pub(super) struct Node {
     pub(super) kind: EntryKind,
     pub(super) content: Content,
+    /// The digest of a file's bytes, if somebody asked for it.
+    pub(super) sha256: Option<Digest>,
 }
 
 /// Where a file's bytes come from.
@@ -46,14 +47,31 @@ impl Source {
                 if kind == EntryKind::Folder {
                     waiting.push(path.clone());
                 }
-                source.nodes.insert(entry, Node { kind, content: Content::Disk(path) });
+                source.nodes.insert(entry, Node { kind, content: Content::Disk(path), sha256: None });
             }
         }
         Ok(source)
     }
 
+    /// Files and folders as they are packed: the manifest first, so that readers know early what is to come.
     pub(super) fn nodes(&self) -> impl Iterator<Item = (&EntryPath, &Node)> {
-        self.nodes.iter()
+        let is_manifest = |(path, _): &(&EntryPath, &Node)| path.as_str() == MANIFEST_NAME;
+        self.nodes.iter().filter(is_manifest).chain(self.nodes.iter().filter(move |node| !is_manifest(node)))
+    }
+
+    /// Reads every file for its digest.
+    pub(super) fn hash_files(&mut self) -> Result<(), PackError> {
+        for node in self.nodes.values_mut() {
+            let (EntryKind::File { size_bytes, .. }, Content::Disk(path)) = (node.kind, &node.content) else {
+                continue;
+            };
+            let (sha256, found) = sha256_file(path).map_err(|e| read_failed(path, e))?;
+            if found != size_bytes {
+                return Err(PackError::Changed { path: path.clone() });
+            }
+            node.sha256 = Some(sha256);
+        }
+        Ok(())
     }
 
     /// Leaves a file out, if it is there.
@@ -74,7 +92,7 @@ impl Source {
             return Err(ArchiveError::TooManyEntries { limit: limits.max_entries }.into());
         }
         let kind = EntryKind::File { size_bytes: bytes.len() as u64, is_executable: false };
-        self.nodes.insert(path, Node { kind, content: Content::Given(bytes.to_vec()) });
+        self.nodes.insert(path, Node { kind, content: Content::Given(bytes.to_vec()), sha256: None });
         Ok(bytes.to_vec())
     }
 
@@ -100,7 +118,8 @@ impl Source {
     pub(super) fn files(&self) -> BundleFiles {
         let files = self.nodes.iter().filter_map(|(path, node)| match node.kind {
             EntryKind::File { size_bytes, is_executable } => {
-                Some((path.as_str().to_owned(), BundleFile { size_bytes, is_executable }))
+                let file = BundleFile { size_bytes, is_executable, sha256: node.sha256 };
+                Some((path.as_str().to_owned(), file))
             }
             EntryKind::Folder => None,
         });

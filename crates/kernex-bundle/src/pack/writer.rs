@@ -13,7 +13,10 @@ use super::{
     PackError, Progress,
     walk::{Content, Node, Source},
 };
-use crate::archive::{ArchiveFormat, EntryKind, EntryPath};
+use crate::{
+    archive::{ArchiveFormat, EntryKind, EntryPath},
+    digest::Hasher,
+};
 
 /// Models hardly compress; this level costs little and keeps to windows that small devices can hold.
 const ZSTD_LEVEL: i32 = 9;
@@ -72,7 +75,12 @@ fn append<W: Write>(
         }
         Content::Disk(disk_path) => {
             let mut file = Exactly::open(disk_path, size_bytes, report)?;
-            (disk_path.as_path(), append(&mut file))
+            file.hasher = node.sha256.map(|_| Hasher::new());
+            let appended = append(&mut file);
+            if appended.is_ok() && file.hasher.map(Hasher::finish) != node.sha256 {
+                return Err(PackError::Changed { path: disk_path.clone() });
+            }
+            (disk_path.as_path(), appended)
         }
     };
     appended.map_err(|e| append_failed(disk_path, e))
@@ -93,6 +101,8 @@ fn header(entry_type: EntryType, mode: u32, size: u64) -> Header {
 struct Exactly<'a> {
     file: File,
     left: u64,
+    /// If the manifest lists the file, it must have the content that was listed, too.
+    hasher: Option<Hasher>,
     report: &'a mut dyn FnMut(u64),
 }
 
@@ -104,7 +114,7 @@ impl<'a> Exactly<'a> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = rustix::fs::open(path, flags, Mode::empty());
         let file = opened.map_err(|e| PackError::Read { path: path.to_owned(), source: e.into() })?;
-        Ok(Self { file: File::from(file), left: size_bytes, report })
+        Ok(Self { file: File::from(file), left: size_bytes, hasher: None, report })
     }
 }
 
@@ -126,6 +136,9 @@ impl Read for Exactly<'_> {
         match self.left.checked_sub(read as u64) {
             Some(left) if !is_end_too_early => self.left = left,
             _ => return Err(io::Error::other(SourceFailed::Changed)),
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..read]);
         }
         (self.report)(read as u64);
         Ok(read)
