@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check, the quick ones first; stops at the first that fails.
 
+mod components;
 mod dependencies;
 mod hygiene;
 mod licences;

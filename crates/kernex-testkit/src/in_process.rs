@@ -109,3 +109,25 @@ pub(crate) async fn register_admin(url: &str, link: &str) -> OperatorClient {
     client.register_user(&request).await.expect("the link makes the first admin");
     client.logged_in("admin", ADMIN_PASSWORD).await.expect("the admin can log in")
 }
+
+#[cfg(test)]
+mod tests {
+    use kernex_core::DeviceStatus;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_lets_a_device_in_on_every_backend_and_keeps_its_data_in_its_own_place() {
+        for backend in Backend::all() {
+            let (one, other) = (TestServer::start(backend).await, TestServer::start(backend).await);
+            let device = one.device().await;
+            device.heartbeat().await.unwrap();
+            let devices = one.admin().list_devices(&Default::default()).await.unwrap().devices;
+            let found: Vec<_> = devices.iter().map(|device| (device.device_id, device.status)).collect();
+            assert_eq!(found, [(device.id(), DeviceStatus::Online)]);
+            assert_eq!(other.admin().list_devices(&Default::default()).await.unwrap().total, 0);
+            assert_eq!(other.stranger().me().await.unwrap_err().status(), Some(401));
+            one.shutdown().await;
+        }
+    }
+}

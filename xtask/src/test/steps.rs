@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::{dependencies, hygiene, licences, tally::Tally};
+use super::{components, dependencies, hygiene, licences, tally::Tally};
 use crate::{
     command::{run, run_and_watch},
     openapi, postgres,
@@ -34,11 +34,13 @@ pub(super) const STEPS: &[Step] = &[
 ];
 
 fn format() -> Result<String> {
+    components::ensure("fmt", "rustfmt")?;
     run(&mut cargo(&["fmt", "--all", "--check"])).context("run `cargo fmt --all`")?;
     Ok(String::new())
 }
 
 fn clippy() -> Result<String> {
+    components::ensure("clippy", "clippy")?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     Ok(String::new())
 }
