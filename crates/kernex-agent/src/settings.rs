@@ -182,6 +182,7 @@ impl SettingsArgs {
                 .unwrap_or(default.heartbeat_timeout),
             deploy_timeout: self.deploy_timeout.or(config.deploy_timeout).unwrap_or(default.deploy_timeout),
             log_level: self.log_level.or(config.log_level).unwrap_or(default.log_level),
+            max_download_kib_per_sec: default.max_download_kib_per_sec,
             metadata: default.metadata,
         };
         device_config.check().map_err(|error| Error::Setting(error.to_string()))?;

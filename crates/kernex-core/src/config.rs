@@ -61,6 +61,10 @@ pub struct DeviceConfig {
     pub deploy_timeout: u32,
     /// How much the agent logs.
     pub log_level: LogLevel,
+    /// KiB per second that downloads of bundles may take, 1 to 10000000; absent means no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    pub max_download_kib_per_sec: Option<u32>,
     /// Free data for the device, at most 16 KiB as JSON.
     #[schema(value_type = Object)]
     pub metadata: Metadata,
@@ -76,6 +80,7 @@ impl Default for DeviceConfig {
             heartbeat_timeout: 30,
             deploy_timeout: 300,
             log_level: LogLevel::Info,
+            max_download_kib_per_sec: None,
             metadata: Metadata::new(),
         }
     }
@@ -97,6 +102,9 @@ pub struct ConfigPatch {
     /// How much the agent logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_level: Option<LogLevel>,
+    /// KiB per second that downloads of bundles may take, 1 to 10000000; the largest value is as good as none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_download_kib_per_sec: Option<u32>,
     /// Free data for the device; replaces what was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -107,7 +115,7 @@ pub struct ConfigPatch {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A number outside its limits.
-    #[error("{field} is {value}, but must be between {min} and {max} seconds")]
+    #[error("{field} is {value}, but must be between {min} and {max} {unit}")]
     OutOfRange {
         /// The field.
         field: &'static str,
@@ -117,6 +125,8 @@ pub enum ConfigError {
         min: u32,
         /// The most that is allowed.
         max: u32,
+        /// Of what.
+        unit: &'static str,
     },
     /// A word that is no log level.
     #[error("log_level `{0}` is none of: TRACE, DEBUG, INFO, WARN, ERROR")]
@@ -131,6 +141,7 @@ impl DeviceConfig {
             heartbeat_timeout: patch.heartbeat_timeout.unwrap_or(self.heartbeat_timeout),
             deploy_timeout: patch.deploy_timeout.unwrap_or(self.deploy_timeout),
             log_level: patch.log_level.unwrap_or(self.log_level),
+            max_download_kib_per_sec: patch.max_download_kib_per_sec.or(self.max_download_kib_per_sec),
             metadata: patch.metadata.clone().unwrap_or_else(|| self.metadata.clone()),
         };
         config.check()?;
@@ -139,17 +150,27 @@ impl DeviceConfig {
 
     /// Whether every value is within its limits.
     pub fn check(&self) -> Result<(), ConfigError> {
-        within("polling_interval", self.polling_interval, 1, 86_400)?;
-        within("heartbeat_timeout", self.heartbeat_timeout, 1, 300)?;
-        within("deploy_timeout", self.deploy_timeout, 10, 86_400)
+        within("polling_interval", self.polling_interval, 1, 86_400, "seconds")?;
+        within("heartbeat_timeout", self.heartbeat_timeout, 1, 300, "seconds")?;
+        within("deploy_timeout", self.deploy_timeout, 10, 86_400, "seconds")?;
+        match self.max_download_kib_per_sec {
+            Some(limit) => within("max_download_kib_per_sec", limit, 1, 10_000_000, "KiB per second"),
+            None => Ok(()),
+        }
     }
 }
 
-fn within(field: &'static str, value: u32, min: u32, max: u32) -> Result<(), ConfigError> {
+fn within(
+    field: &'static str,
+    value: u32,
+    min: u32,
+    max: u32,
+    unit: &'static str,
+) -> Result<(), ConfigError> {
     if (min..=max).contains(&value) {
         Ok(())
     } else {
-        Err(ConfigError::OutOfRange { field, value, min, max })
+        Err(ConfigError::OutOfRange { field, value, min, max, unit })
     }
 }
 
@@ -167,6 +188,22 @@ mod tests {
         assert_eq!(
             config.patched(&bad).unwrap_err().to_string(),
             "deploy_timeout is 0, but must be between 10 and 86400 seconds"
+        );
+    }
+
+    #[test]
+    fn a_limit_on_downloads_is_optional_kept_and_checked() {
+        let config: DeviceConfig = serde_json::from_str(
+            r#"{"polling_interval":60,"heartbeat_timeout":30,"deploy_timeout":300,"log_level":"INFO","metadata":{}}"#,
+        )
+        .unwrap();
+        assert_eq!(config.max_download_kib_per_sec, None);
+        let limit = |kib| ConfigPatch { max_download_kib_per_sec: Some(kib), ..ConfigPatch::default() };
+        let limited = config.patched(&limit(500)).unwrap();
+        assert_eq!(limited.patched(&ConfigPatch::default()).unwrap().max_download_kib_per_sec, Some(500));
+        assert_eq!(
+            limited.patched(&limit(0)).unwrap_err().to_string(),
+            "max_download_kib_per_sec is 0, but must be between 1 and 10000000 KiB per second"
         );
     }
 

@@ -38,6 +38,9 @@ fn render(answer: &ConfigResponse) -> String {
     fields.add("heartbeat_timeout", config.heartbeat_timeout.to_string());
     fields.add("deploy_timeout", config.deploy_timeout.to_string());
     fields.add("log_level", config.log_level.as_str());
+    if let Some(limit) = config.max_download_kib_per_sec {
+        fields.add("max_download_kib_per_sec", limit.to_string());
+    }
     for (key, value) in &config.metadata {
         fields.add(&format!("metadata.{}", crate::output::text::printable(key)), value.to_string());
     }

@@ -11,9 +11,9 @@ use crate::{
 
 /// Change the configuration of a device
 ///
-/// The fields are polling_interval, heartbeat_timeout and deploy_timeout in seconds, log_level, and metadata.KEY with a
-/// JSON value or a text; an empty value removes a metadata key. What is not named keeps its value. The device takes the
-/// change on with its next heartbeat.
+/// The fields are polling_interval, heartbeat_timeout and deploy_timeout in seconds, log_level,
+/// max_download_kib_per_sec, and metadata.KEY with a JSON value or a text; an empty value removes a metadata key. What
+/// is not named keeps its value. The device takes the change on with its next heartbeat.
 ///
 /// Example: kernex device config set cam-1 polling_interval=30 log_level=DEBUG metadata.floor=3
 #[derive(Args, Debug)]
@@ -51,6 +51,10 @@ fn patch(before: &DeviceConfig, changes: &[(String, String)]) -> Result<ConfigPa
             "polling_interval" => patch.polling_interval = Some(seconds(field, value)?),
             "heartbeat_timeout" => patch.heartbeat_timeout = Some(seconds(field, value)?),
             "deploy_timeout" => patch.deploy_timeout = Some(seconds(field, value)?),
+            "max_download_kib_per_sec" => {
+                let number = value.parse().map_err(|_| wrong(format!("{field} is a number of KiB per second")))?;
+                patch.max_download_kib_per_sec = Some(number);
+            }
             "log_level" => {
                 let level = value.parse().map_err(|error| wrong(format!("{error}")))?;
                 patch.log_level = Some(level);
@@ -68,7 +72,7 @@ fn set_metadata(
 ) -> Result<(), Failure> {
     let key = field.strip_prefix("metadata.").filter(|key| !key.is_empty()).ok_or_else(|| {
         wrong(format!("`{field}` is not a field of the configuration")).hint(
-            "the fields are polling_interval, heartbeat_timeout, deploy_timeout, log_level and metadata.KEY",
+            "the fields are polling_interval, heartbeat_timeout, deploy_timeout, log_level, max_download_kib_per_sec and metadata.KEY",
         )
     })?;
     if value.is_empty() {
