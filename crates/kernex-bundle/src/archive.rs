@@ -6,6 +6,7 @@
 
 mod decoder;
 mod error;
+mod link;
 mod path;
 mod pax;
 mod reader;
@@ -14,6 +15,8 @@ mod tree;
 
 pub use error::ArchiveError;
 pub(crate) use error::shown;
+pub use link::LinkProblem;
+pub(crate) use link::{Links, check_links};
 pub use path::{EntryPath, PathProblem};
 pub use reader::{ArchiveReader, Entry, EntryKind};
 pub(crate) use tree::Tree;

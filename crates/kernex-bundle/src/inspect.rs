@@ -6,7 +6,9 @@ use std::{
 };
 
 use crate::{
-    archive::{ArchiveError, ArchiveFormat, ArchiveReader, EntryKind, EntryPath, Limits, shown},
+    archive::{
+        ArchiveError, ArchiveFormat, ArchiveReader, EntryKind, EntryPath, Limits, Links, check_links, shown,
+    },
     digest::{Digest, Hasher},
     manifest::{ListedFile, MAX_MANIFEST_BYTES, Manifest},
 };
@@ -29,6 +31,9 @@ pub struct Inspection {
     pub unpacked_bytes: u64,
     /// The files, by their path below the bundle's root.
     pub files: BundleFiles,
+    /// The symbolic links, by their path below the bundle's root, with what they say. All lead to files or folders of
+    /// the bundle.
+    pub links: BTreeMap<String, String>,
 }
 
 /// The files of a bundle, by their path below its root.
@@ -169,9 +174,16 @@ pub(crate) fn read_archive(
     while let Some(entry) = archive.next_entry()? {
         survey.entries += 1;
         survey.note_top(&entry.path);
-        let EntryKind::File { size_bytes, is_executable } = entry.kind else {
-            sink.folder(&entry.path)?;
-            continue;
+        let (size_bytes, is_executable) = match entry.kind {
+            EntryKind::Folder => {
+                sink.folder(&entry.path)?;
+                continue;
+            }
+            EntryKind::Link { target } => {
+                survey.note_link(entry.path, target)?;
+                continue;
+            }
+            EntryKind::File { size_bytes, is_executable } => (size_bytes, is_executable),
         };
         sink.start_file(&entry.path, is_executable)?;
         let mut manifest = is_manifest(&entry.path).then(Vec::new);
@@ -193,7 +205,7 @@ pub(crate) fn read_archive(
         let sha256 = hasher.map(Hasher::finish);
         survey.note_file(&entry.path, BundleFile { size_bytes, is_executable, sha256 }, manifest)?;
     }
-    survey.finish(archive.format(), archive.unpacked_bytes())
+    survey.finish(&archive)
 }
 
 fn is_manifest(path: &EntryPath) -> bool {
@@ -210,6 +222,7 @@ struct Survey {
     /// Kept only while everything is under the one folder, so that it is never more than one.
     folder_manifest: Option<Vec<u8>>,
     files: BundleFiles,
+    links: Links,
 }
 
 #[derive(Default, PartialEq)]
@@ -237,6 +250,14 @@ impl Survey {
         }
     }
 
+    fn note_link(&mut self, path: EntryPath, target: String) -> Result<(), ArchiveError> {
+        if self.root_manifest.as_ref().is_some_and(|manifest| !manifest.links) {
+            return Err(link_not_allowed(&path));
+        }
+        self.links.insert(path, target);
+        Ok(())
+    }
+
     /// Until the manifest has come, it may turn out to list files. One in a folder is not final: another may stand at
     /// the root, further on.
     fn wants_digests(&self) -> bool {
@@ -258,8 +279,8 @@ impl Survey {
         Ok(())
     }
 
-    fn finish(self, format: ArchiveFormat, unpacked_bytes: u64) -> Result<Inspection, ArchiveError> {
-        if self.files.is_empty() {
+    fn finish<R: Read>(self, archive: &ArchiveReader<R>) -> Result<Inspection, ArchiveError> {
+        if self.files.is_empty() && self.links.is_empty() {
             return Err(ArchiveError::Empty);
         }
         let (manifest, top_folder) = match (self.root_manifest, self.folder_manifest, self.top) {
@@ -267,18 +288,39 @@ impl Survey {
             (None, Some(bytes), Top::One(folder)) => (Some(Manifest::parse(&bytes)?), Some(folder)),
             _ => (None, None),
         };
-        let files = match &top_folder {
-            Some(folder) => below(folder, self.files),
-            None => self.files,
+        let may_link = manifest.as_ref().is_some_and(|manifest: &Manifest| manifest.links);
+        if let (Some(path), false) = (self.links.keys().next(), may_link) {
+            return Err(link_not_allowed(path));
+        }
+        check_links(&self.links, archive.tree(), top_folder.as_deref())?;
+        let links = self.links.into_iter().map(|(path, target)| (path.as_str().to_owned(), target)).collect();
+        let (files, links) = match &top_folder {
+            Some(folder) => (below(folder, self.files), below(folder, links)),
+            None => (self.files, links),
         };
         if let Some(manifest) = &manifest {
             check_references(manifest, &files)?;
         }
-        Ok(Inspection { manifest, format, top_folder, entries: self.entries, unpacked_bytes, files })
+        Ok(Inspection {
+            manifest,
+            format: archive.format(),
+            top_folder,
+            entries: self.entries,
+            unpacked_bytes: archive.unpacked_bytes(),
+            files,
+            links,
+        })
     }
 }
 
-fn below(folder: &str, files: BundleFiles) -> BundleFiles {
+pub(crate) fn link_not_allowed(path: &EntryPath) -> ArchiveError {
+    ArchiveError::UnsupportedEntry {
+        entry: shown(path.as_str().as_bytes()),
+        kind: "symbolic link".to_owned(),
+    }
+}
+
+fn below<T>(folder: &str, files: BTreeMap<String, T>) -> BTreeMap<String, T> {
     let strip = |path: String| path.strip_prefix(folder).map(|path| path.trim_start_matches('/').to_owned());
     files.into_iter().filter_map(|(path, file)| Some((strip(path)?, file))).collect()
 }

@@ -15,7 +15,7 @@ pub mod pack;
 pub mod unpack;
 
 pub use archive::{
-    ArchiveError, ArchiveFormat, ArchiveReader, Entry, EntryKind, EntryPath, Limits, PathProblem,
+    ArchiveError, ArchiveFormat, ArchiveReader, Entry, EntryKind, EntryPath, Limits, LinkProblem, PathProblem,
 };
 pub use digest::{Digest, HashingReader, HashingWriter, InvalidDigest, sha256_file};
 pub use inspect::{BundleFile, BundleFiles, Difference, Inspection, MissingFile, check_references, inspect};

@@ -58,6 +58,9 @@ pub struct Manifest {
     pub env: BTreeMap<String, String>,
     /// Every file of the bundle but `manifest.json` itself; then the bundle holds these and no others.
     pub files: Option<Vec<ListedFile>>,
+    /// Whether the bundle may hold symbolic links.
+    #[serde(default)]
+    pub links: bool,
     /// Free data of the bundle's author.
     #[serde(default)]
     pub metadata: Map<String, Value>,

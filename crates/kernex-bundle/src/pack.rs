@@ -112,6 +112,7 @@ struct Prepared {
 impl Prepared {
     /// Lists the files in the manifest, or compares them with the author's list, and checks the whole as readers will.
     fn complete(&mut self, options: &PackOptions<'_>) -> Result<(), PackError> {
+        self.source.check_links(self.manifest.links, &options.limits)?;
         self.source.check_size(&options.limits)?;
         let has_list = self.manifest.files.is_some();
         if has_list || options.list_files {

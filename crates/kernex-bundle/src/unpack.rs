@@ -28,10 +28,11 @@ pub struct Unpacked {
 ///
 /// Everything is opened relative to the destination, through no link and over nothing that exists. Files get mode 0644
 /// or, where their owner may run them, 0755; owners, times and attributes are not restored. All of it is on the disk
-/// when this returns. After an error the destination holds parts and must be removed by the caller.
+/// when this returns. Symbolic links, where the manifest allows them, are made last. After an error the destination holds parts and must be removed by the caller.
 pub fn unpack(reader: impl Read, dest: &Path, limits: &Limits) -> Result<Unpacked, ArchiveError> {
     let mut writer = Writer::new(dest)?;
     let inspection = read_archive(reader, limits, &mut writer)?;
+    writer.make_links(&inspection)?;
     writer.sync()?;
     let root = inspection.top_folder.as_ref().map_or_else(|| dest.to_owned(), |folder| dest.join(folder));
     Ok(Unpacked { root, inspection })
@@ -89,6 +90,21 @@ impl Writer {
         }
         let parent = self.last_folder.as_ref().map_or(&self.root, |(_, folder)| folder);
         parent.create_file(name, is_executable).map_err(|e| self.failed(path.as_str(), e))
+    }
+
+    /// Makes the links, after everything else, so that nothing is written where they lead.
+    fn make_links(&mut self, inspection: &Inspection) -> Result<(), ArchiveError> {
+        for (path, target) in &inspection.links {
+            let path = match &inspection.top_folder {
+                Some(top) => format!("{top}/{path}"),
+                None => path.clone(),
+            };
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            self.make_folder(folder)?;
+            let made = self.root.open_below(folder).and_then(|folder| folder.make_link(name, target));
+            made.map_err(|e| self.failed(&path, e))?;
+        }
+        Ok(())
     }
 
     /// Brings files and folders to the disk. In one go at the end: the kernel has written most of it by then.

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::PathProblem;
+use super::{LinkProblem, PathProblem};
 use crate::{
     inspect::{Difference, MissingFile},
     manifest::ManifestError,
@@ -60,13 +60,23 @@ pub enum ArchiveError {
         /// What is wrong with it.
         problem: PathProblem,
     },
-    /// An entry is neither a file nor a folder.
+    /// An entry is neither a file nor a folder, nor a symbolic link in a bundle that may hold them.
     #[error("entry `{entry}` is a {kind}; only files and folders are allowed")]
     UnsupportedEntry {
         /// The path, escaped and cut.
         entry: String,
         /// What it is.
         kind: String,
+    },
+    /// A symbolic link leads where links of bundles may not.
+    #[error("link `{entry}` to `{target}` {problem}")]
+    UnsafeLink {
+        /// The link's path, escaped and cut.
+        entry: String,
+        /// What it says, escaped and cut.
+        target: String,
+        /// What is wrong with it.
+        problem: LinkProblem,
     },
     /// An entry has the set-user-id, set-group-id or sticky bit.
     #[error("entry `{entry}` has the set-user-id, set-group-id or sticky bit")]

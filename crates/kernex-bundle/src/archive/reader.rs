@@ -8,13 +8,14 @@ use super::{
     ArchiveError, ArchiveFormat, EntryPath, Limits, Tree,
     decoder::Decoder,
     error::shown,
+    link,
     tar_stream::{RawEntry, TarStream},
 };
 
 const SPECIAL_MODE_BITS: u32 = 0o7000;
 const OWNER_EXECUTE: u32 = 0o100;
 
-/// A file or a folder of an archive.
+/// A file, a folder or a link of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Where it belongs, below the place where the archive is unpacked.
@@ -24,7 +25,7 @@ pub struct Entry {
 }
 
 /// What an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntryKind {
     /// A folder.
     Folder,
@@ -34,6 +35,11 @@ pub enum EntryKind {
         size_bytes: u64,
         /// Whether its owner may run it.
         is_executable: bool,
+    },
+    /// A symbolic link. Whether the bundle may hold it is known when the manifest is, and where it leads at the end.
+    Link {
+        /// What it says; up to 1,024 bytes without control characters, otherwise anything.
+        target: String,
     },
 }
 
@@ -66,6 +72,11 @@ impl<R: Read> ArchiveReader<R> {
         self.unpacked_bytes
     }
 
+    /// The names so far.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     /// The next entry; what was not read of the one before is skipped. `None` says that the archive is complete: it
     /// has an end, its checksums are right and nothing follows.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, ArchiveError> {
@@ -91,27 +102,41 @@ impl<R: Read> ArchiveReader<R> {
         let entry = || shown(&raw.path);
         let is_folder = match raw.entry_type {
             EntryType::Directory => true,
-            EntryType::Regular => false,
+            EntryType::Regular | EntryType::Symlink => false,
             _ => return Err(ArchiveError::UnsupportedEntry { entry: entry(), kind: kind_name(raw) }),
         };
         if let Some(attribute) = raw.refused_attribute.clone() {
             return Err(ArchiveError::UnsupportedAttribute { entry: entry(), attribute });
+        }
+        let is_link = raw.entry_type == EntryType::Symlink;
+        if raw.link.is_some() && !is_link {
+            return Err(ArchiveError::UnsupportedAttribute {
+                entry: entry(),
+                attribute: "linkpath".to_owned(),
+            });
         }
         let path = EntryPath::parse(&raw.path, is_folder)
             .map_err(|problem| ArchiveError::UnsafePath { entry: entry(), problem })?;
         if raw.mode & SPECIAL_MODE_BITS != 0 {
             return Err(ArchiveError::PrivilegedMode { entry: entry() });
         }
-        if is_folder && raw.size != 0 {
-            return Err(ArchiveError::corrupt(format!("folder `{}` has content", entry())));
+        if (is_folder || is_link) && raw.size != 0 {
+            let kind = if is_folder { "folder" } else { "link" };
+            return Err(ArchiveError::corrupt(format!("{kind} `{}` has content", entry())));
         }
         let Some(path) = path else { return Ok(None) };
-        let kind = if is_folder {
-            EntryKind::Folder
-        } else {
-            EntryKind::File { size_bytes: raw.size, is_executable: raw.mode & OWNER_EXECUTE != 0 }
+        let kind = match &raw.link {
+            Some(target) => EntryKind::Link {
+                target: link::parse_target(target).map_err(|problem| ArchiveError::UnsafeLink {
+                    entry: entry(),
+                    target: shown(target),
+                    problem: problem.into(),
+                })?,
+            },
+            None if is_folder => EntryKind::Folder,
+            None => EntryKind::File { size_bytes: raw.size, is_executable: raw.mode & OWNER_EXECUTE != 0 },
         };
-        self.tree.insert(&path, kind, self.limits.max_entries)?;
+        self.tree.insert(&path, &kind, self.limits.max_entries)?;
         self.count(raw.size)?;
         Ok(Some(Entry { path, kind }))
     }
@@ -130,7 +155,6 @@ impl<R: Read> ArchiveReader<R> {
 fn kind_name(raw: &RawEntry) -> String {
     let name = match raw.entry_type {
         EntryType::Link => "hard link",
-        EntryType::Symlink => "symbolic link",
         EntryType::Char | EntryType::Block => "device",
         EntryType::Fifo => "named pipe",
         EntryType::Continuous => "contiguous file",

@@ -24,6 +24,8 @@ pub(super) struct RawEntry {
     pub(super) type_byte: u8,
     pub(super) size: u64,
     pub(super) mode: u32,
+    /// What a symbolic link says, or what a header says of a link that the entry is not.
+    pub(super) link: Option<Vec<u8>>,
     /// The first attribute that must not stand there.
     pub(super) refused_attribute: Option<String>,
 }
@@ -71,8 +73,12 @@ impl<R: Read> TarStream<R> {
                     }
                     extensions.path = Some(without_end(self.read_extension(&header)?));
                 }
-                // Only links have one, and they are refused when they come.
-                EntryType::GNULongLink => drop(self.read_extension(&header)?),
+                EntryType::GNULongLink => {
+                    if extensions.link.is_some() {
+                        return Err(ArchiveError::corrupt("an entry has more than one target"));
+                    }
+                    extensions.link = Some(without_end(self.read_extension(&header)?));
+                }
                 EntryType::XGlobalHeader => {
                     pax::read_global(&self.read_extension(&header)?)?;
                     continue;
@@ -108,9 +114,13 @@ impl<R: Read> TarStream<R> {
             None => header.entry_size().map_err(|_| malformed("size", &path))?,
         };
         let mode = header.mode().map_err(|_| malformed("mode", &path))?;
+        let link = match extensions.link {
+            None if header.entry_type() == EntryType::Symlink => Some(header_link(header)),
+            link => link,
+        };
         self.start_content(size);
         let (entry_type, type_byte) = (header.entry_type(), header.as_old().linkflag[0]);
-        Ok(RawEntry { path, entry_type, type_byte, size, mode, refused_attribute: extensions.refused })
+        Ok(RawEntry { path, entry_type, type_byte, size, mode, link, refused_attribute: extensions.refused })
     }
 
     fn start_content(&mut self, size: u64) {
@@ -199,6 +209,13 @@ fn header_path(header: &Header) -> Result<Vec<u8>, ArchiveError> {
         return Err(ArchiveError::UnsafePath { entry, problem: super::PathProblem::Control });
     }
     Ok(path)
+}
+
+/// What a header says that a link leads to. Bytes behind a NUL stay, and are refused with it.
+fn header_link(header: &Header) -> Vec<u8> {
+    let field = &header.as_old().linkname;
+    let end = field.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+    field[..end].to_vec()
 }
 
 fn has_bytes_after_nul(field: &[u8]) -> bool {

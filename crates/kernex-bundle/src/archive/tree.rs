@@ -4,7 +4,15 @@ use std::collections::HashMap;
 
 use super::{ArchiveError, EntryKind, EntryPath, error::shown};
 
-/// Files and folders of an archive by their case-folded path, folders that only appear inside of paths included.
+/// What a path stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NodeKind {
+    Folder,
+    File,
+    Link,
+}
+
+/// Files, folders and links of an archive by their case-folded path, folders that only appear inside of paths included.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     nodes: HashMap<Box<str>, Node>,
@@ -13,7 +21,7 @@ pub(crate) struct Tree {
 #[derive(Debug)]
 struct Node {
     path: Box<str>,
-    is_folder: bool,
+    kind: NodeKind,
 }
 
 impl Tree {
@@ -22,24 +30,37 @@ impl Tree {
     pub(crate) fn insert(
         &mut self,
         path: &EntryPath,
-        kind: EntryKind,
+        kind: &EntryKind,
         max_entries: u32,
     ) -> Result<(), ArchiveError> {
         let text = path.as_str();
         let (parent, _) = path.split();
         if !parent.is_empty() && !self.is_known_folder(parent) {
             for (end, _) in text.match_indices('/') {
-                self.insert_one(&text[..end], true, max_entries)?;
+                self.insert_one(&text[..end], NodeKind::Folder, max_entries)?;
             }
         }
-        self.insert_one(text, matches!(kind, EntryKind::Folder), max_entries)
+        let kind = match kind {
+            EntryKind::Folder => NodeKind::Folder,
+            EntryKind::File { .. } => NodeKind::File,
+            EntryKind::Link { .. } => NodeKind::Link,
+        };
+        self.insert_one(text, kind, max_entries)
+    }
+
+    /// What stands under exactly this path.
+    pub(super) fn kind(&self, path: &EntryPath) -> Option<NodeKind> {
+        let path = path.as_str();
+        self.nodes.get(fold(path).as_str()).filter(|node| &*node.path == path).map(|node| node.kind)
     }
 
     fn is_known_folder(&self, path: &str) -> bool {
-        self.nodes.get(fold(path).as_str()).is_some_and(|node| node.is_folder && &*node.path == path)
+        self.nodes
+            .get(fold(path).as_str())
+            .is_some_and(|node| node.kind == NodeKind::Folder && &*node.path == path)
     }
 
-    fn insert_one(&mut self, path: &str, is_folder: bool, max_entries: u32) -> Result<(), ArchiveError> {
+    fn insert_one(&mut self, path: &str, kind: NodeKind, max_entries: u32) -> Result<(), ArchiveError> {
         let key = fold(path);
         let entry = || shown(path.as_bytes());
         match self.nodes.get(key.as_str()) {
@@ -49,17 +70,17 @@ impl Tree {
                     other: shown(node.path.as_bytes()),
                 });
             }
-            Some(node) if node.is_folder != is_folder => {
+            Some(node) if (node.kind == NodeKind::Folder) != (kind == NodeKind::Folder) => {
                 return Err(ArchiveError::FileAndFolder { entry: entry() });
             }
-            Some(_) if is_folder => return Ok(()),
+            Some(_) if kind == NodeKind::Folder => return Ok(()),
             Some(_) => return Err(ArchiveError::Duplicate { entry: entry() }),
             None => {}
         }
         if self.nodes.len() >= max_entries as usize {
             return Err(ArchiveError::TooManyEntries { limit: max_entries });
         }
-        self.nodes.insert(key.into(), Node { path: path.into(), is_folder });
+        self.nodes.insert(key.into(), Node { path: path.into(), kind });
         Ok(())
     }
 }

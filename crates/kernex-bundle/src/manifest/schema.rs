@@ -79,6 +79,7 @@ fn wanted_type(error: &ValidationError<'_>) -> String {
         Some("string") => "a string",
         Some("integer") => "a whole number",
         Some("number") => "a number",
+        Some("boolean") => "true or false",
         Some("array") => "a list",
         Some("object") => "an object",
         _ => "another type",

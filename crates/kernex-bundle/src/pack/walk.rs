@@ -9,7 +9,7 @@ use std::{
 
 use super::PackError;
 use crate::{
-    archive::{ArchiveError, EntryKind, EntryPath, Limits, Tree},
+    archive::{ArchiveError, EntryKind, EntryPath, Limits, Links, Tree, check_links},
     digest::{Digest, sha256_file},
     inspect::{BundleFile, BundleFiles, MANIFEST_NAME},
 };
@@ -43,7 +43,7 @@ impl Source {
             for path in sorted_children(&folder)? {
                 let kind = kind_of(&path)?;
                 let entry = entry_path(dir, &path)?;
-                tree.insert(&entry, kind, limits.max_entries)?;
+                tree.insert(&entry, &kind, limits.max_entries)?;
                 if kind == EntryKind::Folder {
                     waiting.push(path.clone());
                 }
@@ -62,11 +62,12 @@ impl Source {
     /// Reads every file for its digest.
     pub(super) fn hash_files(&mut self) -> Result<(), PackError> {
         for node in self.nodes.values_mut() {
-            let (EntryKind::File { size_bytes, .. }, Content::Disk(path)) = (node.kind, &node.content) else {
+            let (EntryKind::File { size_bytes, .. }, Content::Disk(path)) = (&node.kind, &node.content)
+            else {
                 continue;
             };
             let (sha256, found) = sha256_file(path).map_err(|e| read_failed(path, e))?;
-            if found != size_bytes {
+            if found != *size_bytes {
                 return Err(PackError::Changed { path: path.clone() });
             }
             node.sha256 = Some(sha256);
@@ -121,7 +122,7 @@ impl Source {
                 let file = BundleFile { size_bytes, is_executable, sha256: node.sha256 };
                 Some((path.as_str().to_owned(), file))
             }
-            EntryKind::Folder => None,
+            EntryKind::Folder | EntryKind::Link { .. } => None,
         });
         files.collect()
     }
@@ -135,6 +136,29 @@ impl Source {
             .values()
             .map(|node| if let EntryKind::File { size_bytes, .. } = node.kind { size_bytes } else { 0 })
             .sum()
+    }
+
+    /// Whether links may be there, and lead to files and folders that are packed too.
+    pub(super) fn check_links(&self, may_link: bool, limits: &Limits) -> Result<(), PackError> {
+        let mut links = Links::new();
+        for (path, node) in &self.nodes {
+            let EntryKind::Link { target } = &node.kind else { continue };
+            if !may_link {
+                return Err(PackError::NotAFile {
+                    path: self.dir.join(path.as_path()),
+                    kind: "symbolic link",
+                });
+            }
+            links.insert(path.clone(), target.clone());
+        }
+        if links.is_empty() {
+            return Ok(());
+        }
+        let mut tree = Tree::default();
+        for (path, node) in &self.nodes {
+            tree.insert(path, &node.kind, limits.max_entries)?;
+        }
+        Ok(check_links(&links, &tree, None)?)
     }
 
     pub(super) fn check_size(&self, limits: &Limits) -> Result<(), PackError> {
@@ -163,7 +187,9 @@ fn kind_of(path: &Path) -> Result<EntryKind, PackError> {
         let is_executable = metadata.mode() & 0o100 != 0;
         return Ok(EntryKind::File { size_bytes: metadata.len(), is_executable });
     } else if file_type.is_symlink() {
-        "symbolic link"
+        let target = fs::read_link(path).map_err(|e| read_failed(path, e))?;
+        // What is not UTF-8 is told from other names when links are checked.
+        return Ok(EntryKind::Link { target: target.to_string_lossy().into_owned() });
     } else if file_type.is_fifo() {
         "named pipe"
     } else if file_type.is_socket() {

@@ -62,9 +62,16 @@ fn append<W: Write>(
     node: &Node,
     report: &mut dyn FnMut(u64),
 ) -> Result<(), PackError> {
-    let EntryKind::File { size_bytes, is_executable } = node.kind else {
-        let mut header = header(EntryType::Directory, 0o755, 0);
-        return tar.append_data(&mut header, format!("{path}/"), io::empty()).map_err(write_failed);
+    let (size_bytes, is_executable) = match &node.kind {
+        EntryKind::File { size_bytes, is_executable } => (*size_bytes, *is_executable),
+        EntryKind::Folder => {
+            let mut header = header(EntryType::Directory, 0o755, 0);
+            return tar.append_data(&mut header, format!("{path}/"), io::empty()).map_err(write_failed);
+        }
+        EntryKind::Link { target } => {
+            let mut header = header(EntryType::Symlink, 0o777, 0);
+            return tar.append_link(&mut header, path.as_path(), target).map_err(write_failed);
+        }
     };
     let mut header = header(EntryType::Regular, if is_executable { 0o755 } else { 0o644 }, size_bytes);
     let mut append = |reader: &mut dyn Read| tar.append_data(&mut header, path.as_path(), reader);

@@ -45,6 +45,11 @@ impl Folder {
         Ok(File::from(file))
     }
 
+    /// Makes a symbolic link directly in this folder.
+    pub(super) fn make_link(&self, name: &str, target: &str) -> io::Result<()> {
+        Ok(rustix::fs::symlinkat(target, &self.0, name)?)
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(&self.0)?)
     }

@@ -89,7 +89,11 @@ fn links_devices_and_unknown_things_are_refused() {
         check(case, &Tar::new().link("thing", kind, "/etc/passwd").end(), error!(UnsupportedEntry));
     }
     let through = Tar::new().link("door", b'2', "/tmp").file("door/evil", b"x");
-    check("file through a link", &through.end(), error!(UnsupportedEntry));
+    check("file through a link", &through.end(), error!(FileAndFolder));
+    let manifest = br#"{"version":"1"}"#;
+    let through =
+        Tar::new().file("manifest.json", manifest).link("door", b'2', "/tmp").file("door/evil", b"x");
+    check("file through a link that is not allowed", &through.end(), error!(UnsupportedEntry));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod build;
 mod damaged;
 mod hostile;
+mod links;
 mod listed;
 mod manifest;
 mod packing;

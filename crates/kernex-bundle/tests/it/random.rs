@@ -28,11 +28,13 @@ fn path() -> impl Strategy<Value = String> {
 /// Archives with entries of all kinds, links out of the destination among them.
 fn tar() -> impl Strategy<Value = Tar> {
     let kind =
-        prop_oneof![8 => Just(b'0'), 4 => Just(b'5'), 1 => Just(b'2'), 1 => Just(b'1'), 1 => any::<u8>()];
+        prop_oneof![8 => Just(b'0'), 4 => Just(b'5'), 4 => Just(b'2'), 1 => Just(b'1'), 1 => any::<u8>()];
     let entry = (path(), kind, any::<bool>(), prop::collection::vec(any::<u8>(), 0..600));
     prop::collection::vec(entry, 0..8).prop_map(|entries| {
         entries.into_iter().fold(Tar::new(), |tar, (path, kind, is_long, content)| match kind {
-            b'1' | b'2' => tar.link("aa", kind, "../../outside"),
+            b'1' => tar.link("aa", kind, "../../outside"),
+            b'2' if is_long => tar.pax(&[("linkpath", &path)]).link("b/B/a", kind, ""),
+            b'2' => tar.link("aa", kind, &path[..path.floor_char_boundary(100)]),
             _ if is_long => tar.pax(&[("path", &path)]).entry(b"x", kind, 0o755, &content),
             _ => {
                 let name = &path.as_bytes()[..path.len().min(100)];
@@ -67,7 +69,8 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_created_outside_and_both_readers_agree(tar in tar(), format in format()) {
+    fn nothing_is_created_outside_and_both_readers_agree(tar in tar(), format in format(), links in any::<bool>()) {
+        let tar = if links { tar.file("manifest.json", br#"{"version":"1","links":true}"#) } else { tar };
         let archive = compress(&tar.end(), format);
         let parent = tempfile::tempdir().unwrap();
         std::fs::create_dir(parent.path().join("outside")).unwrap();
@@ -80,7 +83,14 @@ proptest! {
         if let (Ok(unpacked), Ok(inspected)) = (unpacked, inspected) {
             let mut on_disk = listing(&unpacked.root);
             on_disk.retain(|path| !path.ends_with('/'));
-            prop_assert_eq!(on_disk, inspected.files.into_keys().collect::<Vec<_>>());
+            let root = unpacked.root.canonicalize().unwrap();
+            for link in inspected.links.keys() {
+                let leads_to = root.join(link).canonicalize().unwrap();
+                prop_assert!(leads_to.starts_with(&root) && leads_to != root);
+            }
+            let mut expected: Vec<_> = inspected.files.into_keys().chain(inspected.links.into_keys()).collect();
+            expected.sort();
+            prop_assert_eq!(on_disk, expected);
         }
     }
 }
