@@ -17,7 +17,7 @@ use kernex_api::{
     BASE_PATH, ErrorCode,
     deployments::ResultRequest,
     devices::{RegisterDeviceRequest, RegisteredDevice},
-    heartbeat::{HeartbeatRequest, HeartbeatResponse},
+    heartbeat::{DeployCommand, HeartbeatRequest, HeartbeatResponse},
     logs::{LogEntry, LogsIngested},
     signing::{
         CanonicalRequest, DEVICE_ID_HEADER, IDEMPOTENCY_KEY_HEADER, NONE, SIGNATURE_HEADER, SigningKey,
@@ -27,7 +27,7 @@ use kernex_api::{
 use kernex_core::{BundleId, Clock, DeploymentId, DeviceId, Timestamp};
 use reqwest::{
     Client, Method, Response,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
@@ -40,6 +40,8 @@ use crate::{
     http::{check_status, network_error, parse_base, read_bytes, read_json},
 };
 
+/// Lines of log are compressed from this size on; below it gzip saves next to nothing.
+const MIN_COMPRESSED_BYTES: usize = 1024;
 /// Deadline of a request when nothing else was set: the default `heartbeat_timeout`.
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -66,6 +68,7 @@ struct Unsigned<'a> {
     method: Method,
     url: Url,
     body: Vec<u8>,
+    is_gzip: bool,
     idempotency_key: Option<&'a str>,
 }
 
@@ -174,10 +177,23 @@ impl DeviceClient {
         self.send(Some(id), &unsigned).await.map(drop)
     }
 
-    /// Ships lines of log; gives how many were stored.
+    /// Asks whether a deployment is still meant for this device; the answer has a fresh download address.
+    ///
+    /// A refusal with 410 or 403 means that it is not.
+    pub async fn order(&self, deployment: DeploymentId) -> Result<DeployCommand, Error> {
+        let id = self.registered()?;
+        let unsigned = self.get(&format!("/deployments/{deployment}/order"))?;
+        self.send_json(Some(id), &unsigned).await
+    }
+
+    /// Ships lines of log, compressed when that is worth it; gives how many were stored.
     pub async fn ship_logs(&self, entries: &[LogEntry]) -> Result<usize, Error> {
         let id = self.registered()?;
-        let unsigned = self.post("/logs/batch", entries, None)?;
+        let mut unsigned = self.post("/logs/batch", entries, None)?;
+        if unsigned.body.len() > MIN_COMPRESSED_BYTES {
+            unsigned.body = gzip(&unsigned.body)?;
+            unsigned.is_gzip = true;
+        }
         let answer: LogsIngested = self.send_json(Some(id), &unsigned).await?;
         Ok(answer.ingested)
     }
@@ -185,8 +201,7 @@ impl DeviceClient {
     /// The manifest of a bundle that this device has a target with: its JSON text.
     pub async fn bundle_manifest(&self, bundle: BundleId) -> Result<Vec<u8>, Error> {
         let id = self.registered()?;
-        let url = self.endpoint(&format!("/bundles/{bundle}/manifest"))?;
-        let unsigned = Unsigned { method: Method::GET, url, body: Vec::new(), idempotency_key: None };
+        let unsigned = self.get(&format!("/bundles/{bundle}/manifest"))?;
         let response = self.send(Some(id), &unsigned).await?;
         read_bytes(&self.base, response).await
     }
@@ -204,6 +219,11 @@ impl DeviceClient {
         self.base.join(&path).map_err(|_| Error::Address(path))
     }
 
+    fn get(&self, path: &str) -> Result<Unsigned<'static>, Error> {
+        let url = self.endpoint(path)?;
+        Ok(Unsigned { method: Method::GET, url, body: Vec::new(), is_gzip: false, idempotency_key: None })
+    }
+
     fn post<'a, T: Serialize + ?Sized>(
         &self,
         path: &str,
@@ -211,7 +231,7 @@ impl DeviceClient {
         idempotency_key: Option<&'a str>,
     ) -> Result<Unsigned<'a>, Error> {
         let body = serde_json::to_vec(body).map_err(std::io::Error::from)?;
-        Ok(Unsigned { method: Method::POST, url: self.endpoint(path)?, body, idempotency_key })
+        Ok(Unsigned { method: Method::POST, url: self.endpoint(path)?, body, is_gzip: false, idempotency_key })
     }
 
     async fn send_json<T: DeserializeOwned>(
@@ -267,6 +287,9 @@ impl DeviceClient {
         if !unsigned.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json").body(unsigned.body.clone());
         }
+        if unsigned.is_gzip {
+            request = request.header(CONTENT_ENCODING, "gzip");
+        }
         if let Some(key) = unsigned.idempotency_key {
             request = request.header(IDEMPOTENCY_KEY_HEADER, key);
         }
@@ -285,6 +308,13 @@ async fn check_answer(base: &Url, response: Response) -> Result<Response, Error>
         }
         (outcome, _) => outcome,
     }
+}
+
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -203,3 +203,45 @@ fn the_address_may_or_may_not_hold_the_base_path() {
     assert_eq!(client.resolve("/api/v1/b").unwrap().as_str(), "http://x:1/fleet/api/v1/b");
     assert!(client.resolve("file:///etc/passwd").is_err());
 }
+
+#[tokio::test]
+async fn an_order_is_asked_for_with_a_signature_and_a_refusal_keeps_its_status() {
+    let order = format!(
+        r#"{{"deployment_id":"{id}","attempt":2,"bundle_id":"{id}","bundle_name":"default","bundle_version":"1",
+            "checksum_sha256":"aa","size_bytes":1,"download_url":"/x","timeout_secs":60,
+            "lease_expires_at":"2026-01-01T00:00:00Z"}}"#,
+        id = "00000000-0000-7000-8000-000000000001"
+    );
+    let gone = answer("410 Gone", "", &problem(410, "gone", ""));
+    let (address, seen) = serve(vec![answer("200 OK", "", &order), gone]).await;
+    let (client, key) = client(&address, NOW);
+    let deployment = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+    assert_eq!(client.order(deployment).await.unwrap().attempt, 2);
+    assert_eq!(client.order(deployment).await.unwrap_err().status(), Some(410));
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen[0].target, format!("/api/v1/deployments/{deployment}/order"));
+    assert!(seen[0].method == "GET" && seen.iter().all(|request| request.is_signed_by(&key)));
+}
+
+#[tokio::test]
+async fn many_lines_of_log_are_compressed_before_they_are_signed_and_a_few_are_not() {
+    let taken = || answer("200 OK", "", r#"{"ingested":1}"#);
+    let (address, seen) = serve(vec![taken(), taken()]).await;
+    let (client, key) = client(&address, NOW);
+    let line = LogEntry {
+        device_id: client.device_id().unwrap(),
+        level: kernex_core::LogLevel::Info,
+        message: "the same words over and over".to_owned(),
+        timestamp: Timestamp::from_millis(NOW),
+        fields: None,
+    };
+    client.ship_logs(std::slice::from_ref(&line)).await.unwrap();
+    client.ship_logs(&vec![line; 100]).await.unwrap();
+    let seen = seen.lock().unwrap();
+    assert!(seen.iter().all(|request| request.is_signed_by(&key)));
+    assert_eq!((seen[0].header("content-encoding"), seen[1].header("content-encoding")), ("", "gzip"));
+    let mut text = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&seen[1].body[..]), &mut text).unwrap();
+    assert_eq!(serde_json::from_slice::<Vec<LogEntry>>(&text).unwrap().len(), 100);
+    assert!(seen[1].body.len() * 10 < text.len(), "{} of {} bytes", seen[1].body.len(), text.len());
+}
