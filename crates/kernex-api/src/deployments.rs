@@ -23,7 +23,7 @@ pub struct CreateDeploymentRequest {
     /// Ids of the devices, 1 to 10,000, each once.
     #[serde(default)]
     pub target_devices: Vec<String>,
-    /// Why, for people; at most 1,000 characters.
+    /// Why, for people; at most 1,000 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }

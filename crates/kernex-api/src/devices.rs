@@ -20,7 +20,7 @@ pub struct RegisterDeviceRequest {
     /// How the device will sign; fits the key. For an RSA key `rsa-pss-sha256` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature_algorithm: Option<SignatureAlgorithm>,
-    /// The kind of machine, for example `jetson`; at most 64 characters.
+    /// The kind of machine, for example `jetson`; at most 64 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_type: Option<String>,
     /// Free facts about the machine, at most 16 KiB.

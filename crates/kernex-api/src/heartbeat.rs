@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 /// What a device reports. Unknown fields are accepted: an older server must understand a newer agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatRequest {
-    /// The agent's version, at most 64 characters.
+    /// The agent's version, at most 64 bytes.
     pub agent_version: String,
     /// Memory in use, MiB.
     pub memory_mb: f64,
@@ -31,7 +31,7 @@ pub struct HeartbeatRequest {
     /// Seconds since the machine started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uptime_secs: Option<f64>,
-    /// Changes with every start of the machine; at most 64 characters.
+    /// Changes with every start of the machine; at most 64 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
     /// The version of the configuration in use; absent counts as 1.

@@ -60,6 +60,9 @@ pub enum ErrorCode {
     Internal,
     /// 503: the database or the storage does not answer or has no space; `Retry-After` says when to come back.
     Unavailable,
+    /// Never sent: what a program reads for a code that is newer than itself.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The body of every error.

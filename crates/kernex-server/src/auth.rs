@@ -12,7 +12,7 @@ mod token;
 mod user;
 
 pub use bootstrap::{BootstrapLink, make_bootstrap_link};
-pub use device::{AnyMember, Member, Signed, SignedBody, verify_registration};
+pub use device::{AnyMember, Member, Signed, SignedBody, is_refused, verify_registration};
 pub use download::{BundleAccess, download_url};
 pub use password::{PasswordHasher, check_new_password};
 pub use user::{CurrentUser, check_username};

@@ -39,6 +39,9 @@ pub struct Options {
     /// Address under which people and devices reach the control plane; used in links [default: http:// and the address listened on].
     #[arg(long, env = "KERNEX_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Refuse devices that sign with `rsa-pkcs1-sha256`, registered ones too [default: false].
+    #[arg(long, env = "KERNEX_REFUSE_RSA_PKCS1", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub refuse_rsa_pkcs1: Option<bool>,
     /// Largest bundle archive in bytes [default: 17179869184].
     #[arg(long, env = "KERNEX_MAX_BUNDLE_BYTES", value_name = "BYTES")]
     pub max_bundle_bytes: Option<u64>,
@@ -109,6 +112,8 @@ pub struct Settings {
     pub secret_key_file: PathBuf,
     /// Address under which the control plane is reached.
     pub public_url: Option<url::Url>,
+    /// Whether devices that sign with `rsa-pkcs1-sha256` are refused.
+    pub refuse_rsa_pkcs1: bool,
     /// Largest bundle archive in bytes.
     pub max_bundle_bytes: u64,
     /// Largest sum of a bundle's unpacked files in bytes.
@@ -177,7 +182,7 @@ impl Settings {
             None => Options::default(),
         };
         let options = or!(options, file, listen data_dir database_url database_url_file database_max_connections
-            secret_key_file public_url max_bundle_bytes max_unpacked_bytes max_uploads max_connections token_ttl_secs
+            secret_key_file public_url refuse_rsa_pkcs1 max_bundle_bytes max_unpacked_bytes max_uploads max_connections token_ttl_secs
             download_ttl_secs attempt_timeout_secs lease_secs max_pending_devices heartbeat_retention_days
             log_retention_days shutdown_secs log_format log);
         let data_dir = options.data_dir.clone().unwrap_or_else(|| PathBuf::from("./kernex-data"));
@@ -192,6 +197,7 @@ impl Settings {
             )?,
             secret_key_file: options.secret_key_file.unwrap_or_else(|| data_dir.join("secret.key")),
             public_url: options.public_url.as_deref().map(public_url).transpose()?,
+            refuse_rsa_pkcs1: options.refuse_rsa_pkcs1.unwrap_or(false),
             max_bundle_bytes: options.max_bundle_bytes.unwrap_or(16 << 30),
             max_unpacked_bytes: options.max_unpacked_bytes.unwrap_or(32 << 30),
             max_uploads: at_least("max_uploads", options.max_uploads, 8, 1)?,
@@ -225,7 +231,7 @@ impl Settings {
         };
         format!(
             "listen = \"{}\"\ndata_dir = {:?}\ndatabase_url = \"{:?}\"\ndatabase_max_connections = {}\n\
-             secret_key_file = {:?}\npublic_url = \"{}\"\nmax_bundle_bytes = {}\nmax_unpacked_bytes = {}\nmax_uploads = {}\n\
+             secret_key_file = {:?}\npublic_url = \"{}\"\nrefuse_rsa_pkcs1 = {}\nmax_bundle_bytes = {}\nmax_unpacked_bytes = {}\nmax_uploads = {}\n\
              max_connections = {}\ntoken_ttl_secs = {}\ndownload_ttl_secs = {}\nattempt_timeout_secs = {}\nlease_secs = {}\n\
              max_pending_devices = {}\nheartbeat_retention_days = {}\nlog_retention_days = {}\nshutdown_secs = {}\n\
              log_format = \"{}\"\nlog = {:?}\n",
@@ -235,6 +241,7 @@ impl Settings {
             self.database_max_connections,
             self.secret_key_file,
             public_url.trim_end_matches('/'),
+            self.refuse_rsa_pkcs1,
             self.max_bundle_bytes,
             self.max_unpacked_bytes,
             self.max_uploads,

@@ -21,7 +21,7 @@ use kernex_api::{
     signing::SignatureAlgorithm,
 };
 use kernex_core::{BundleName, Timestamp};
-use kernex_store::{DeviceRecord, HeartbeatRow};
+use kernex_store::{DeviceRecord, HeartbeatRow, LeaseTerms};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -46,6 +46,15 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(config::get_config, config::put_config))
         .routes(routes!(config::list_versions))
         .routes(routes!(config::roll_back))
+}
+
+/// A lease is never shorter than this many of the device's heartbeat intervals.
+const LEASE_HEARTBEATS: i64 = 3;
+
+/// How long an attempt may go without progress.
+pub fn lease_terms(state: &AppState) -> LeaseTerms {
+    let min_millis = i64::from(state.settings().lease_secs) * 1_000;
+    LeaseTerms { min_millis, heartbeats: LEASE_HEARTBEATS }
 }
 
 /// A device as the API shows it.

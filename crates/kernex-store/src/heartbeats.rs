@@ -115,6 +115,13 @@ pub struct LeaseTerms {
     pub heartbeats: i64,
 }
 
+impl LeaseTerms {
+    fn from(self, now: Timestamp, polling_interval: u32) -> Lease {
+        let millis = self.min_millis.max(self.heartbeats * i64::from(polling_interval) * 1_000);
+        Lease { now, expires_at: now.plus_millis(millis) }
+    }
+}
+
 /// A deployment that the device is to carry out.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -192,17 +199,31 @@ impl Store {
         tx.commit().await
     }
 
-    /// What a device is to carry out of one deployment, as it stands now; `None` when there is nothing, or nothing any more.
-    pub async fn find_order(
+    /// What a device is to carry out of one deployment, as it stands now; `None` when that is nothing, or nothing any more, or
+    /// another deployment's turn. Telling it counts as sending the command.
+    pub async fn take_order(
         &self,
         counter: &RequestCounter,
         deployment: DeploymentId,
+        lease: LeaseTerms,
+        now: Timestamp,
     ) -> Result<Option<Order>> {
         let mut tx = self.begin().await?;
         accept_request(&mut tx, counter).await?;
-        let open = open_targets(&mut tx, counter).await?;
+        let first = open_targets(&mut tx, counter).await?.into_iter().next();
+        let Some(mut target) = first.filter(|target| target.order.deployment_id == deployment) else {
+            tx.commit().await?;
+            return Ok(None);
+        };
+        if target.state == TargetState::Pending {
+            let (id, mut shifts) = ((deployment, counter.device_id), Shifts::default());
+            let lease = lease.from(now, polling_interval(&mut tx, counter).await?);
+            targets::note_delivered(&mut tx, &mut shifts, id, lease).await?;
+            shifts.apply(&mut tx, now).await?;
+            target.order.lease_expires_at = lease.expires_at;
+        }
         tx.commit().await?;
-        Ok(open.into_iter().map(|target| target.order).find(|order| order.deployment_id == deployment))
+        Ok(Some(target.order))
     }
 
     /// One page of a device's heartbeats, newest first.
@@ -260,11 +281,16 @@ pub(crate) async fn record_in(tx: &mut Tx, heartbeat: &Heartbeat) -> Result<Hear
             let (org, id) = (counter.org_id, counter.device_id);
             outcome.config = device_configs::read_version(tx, org, id, device.config_version).await?;
         }
-        let millis = lease.min_millis.max(lease.heartbeats * i64::from(device.polling_interval) * 1_000);
-        let lease = Lease { now: *now, expires_at: now.plus_millis(millis) };
+        let lease = lease.from(*now, device.polling_interval);
         decide(tx, counter, report, lease, &mut outcome).await?;
     }
     Ok(outcome)
+}
+
+async fn polling_interval(tx: &mut Tx, counter: &RequestCounter) -> Result<u32> {
+    let query = sql("SELECT polling_interval FROM devices WHERE org_id = $1 AND id = $2");
+    let row = tx.fetch_one(query.bind(counter.org_id).bind(counter.device_id)).await?;
+    Ok(u32::try_from(row.count("polling_interval")?).unwrap_or(u32::MAX))
 }
 
 /// Raises the device's counter to the request's timestamp, or fails with [`Error::Replayed`].

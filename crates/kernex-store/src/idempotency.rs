@@ -53,16 +53,24 @@ pub(crate) async fn first_answer<T>(
     if tx.execute(take.bind(request.request_sha256.as_str())).await? > 0 {
         return Ok(None);
     }
-    let find = sql(
+    let Some((status, body)) = find(tx, org, request).await? else { return Ok(None) };
+    Ok(Some(Once::Before { status, body }))
+}
+
+async fn find(
+    run: &mut impl Run,
+    org: OrganizationId,
+    request: &Idempotency,
+) -> Result<Option<(u16, String)>> {
+    let query = sql(
         "SELECT request_sha256, status, body FROM idempotency_keys WHERE org_id = $1 AND actor = $2 AND key = $3",
     );
-    let find = find.bind(org).bind(request.actor.as_str()).bind(request.key.as_str());
-    let row = tx.fetch_one(find).await?;
+    let query = query.bind(org).bind(request.actor.as_str()).bind(request.key.as_str());
+    let Some(row) = run.fetch_optional(query).await? else { return Ok(None) };
     if row.get::<String>("request_sha256")? != request.request_sha256 {
         return Err(Error::IdempotencyMismatch);
     }
-    let status = u16::try_from(row.count("status")?).unwrap_or(500);
-    Ok(Some(Once::Before { status, body: row.get("body")? }))
+    Ok(Some((u16::try_from(row.count("status")?).unwrap_or(500), row.get("body")?)))
 }
 
 /// Stores the answer beside the work.
@@ -83,6 +91,15 @@ pub(crate) async fn store_answer(
 }
 
 impl Store {
+    /// Status and body of the first answer to this request, if there was one.
+    pub async fn find_first_answer(
+        &self,
+        org: OrganizationId,
+        request: &Idempotency,
+    ) -> Result<Option<(u16, String)>> {
+        find(&mut self.reader(), org, request).await
+    }
+
     /// Forgets answers that are older than a day, a bounded number at a time; how many.
     pub async fn prune_idempotency_keys(&self, now: Timestamp) -> Result<u64> {
         let mut tx = self.begin().await?;

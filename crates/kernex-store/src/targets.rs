@@ -414,7 +414,7 @@ fn ending(row: &Row) -> Result<(DeploymentStatus, Option<String>)> {
     Ok(if failed > 0 {
         (DeploymentStatus::Failed, Some(format!("{failed} of {total} {devices} failed")))
     } else if rolled_back > 0 {
-        let message = format!("{rolled_back} of {total} {devices} returned to what they ran before");
+        let message = format!("{rolled_back} of {total} {devices} went back to what ran before");
         (DeploymentStatus::RolledBack, Some(message))
     } else if row.count("cancelled")? > 0 {
         (DeploymentStatus::Cancelled, None)

@@ -148,6 +148,9 @@ async fn verify(
     }
     fields.require_close(state)?;
     let key = public_key(&identity)?;
+    if is_refused(state, &key) {
+        return Err(refuse("the device signs with rsa-pkcs1-sha256, which is switched off"));
+    }
     fields.require_signature(&key, method, uri, body)?;
     let counter = RequestCounter { org_id: identity.org_id, device_id: id, timestamp: fields.millis };
     Ok(AnyMember { counter, membership: identity.membership })
@@ -169,6 +172,11 @@ pub fn verify_registration(
     fields.require_close(state)?;
     fields.require_signature(key, method, uri, body)?;
     Ok(fields.millis)
+}
+
+/// Whether the settings switch the key's algorithm off.
+pub fn is_refused(state: &AppState, key: &PublicKey) -> bool {
+    state.settings().refuse_rsa_pkcs1 && key.algorithm() == SignatureAlgorithm::RsaPkcs1Sha256
 }
 
 fn public_key(identity: &Identity) -> ApiResult<PublicKey> {

@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, OriginalUri};
 use http::request::Parts;
 use kernex_api::{BASE_PATH, ErrorCode};
-use kernex_core::{BundleId, DeviceId, OrganizationId, Timestamp};
+use kernex_core::{BundleId, DeviceId, Membership, OrganizationId, Timestamp};
 use serde::Deserialize;
 
 use super::{CurrentUser, Member, device};
@@ -89,14 +89,14 @@ impl FromRequestParts<AppState> for BundleAccess {
             return Ok(Self { org_id: member.counter.org_id, who: Who::Device(member.counter.device_id) });
         }
         if uri.query().is_some_and(|query| query.contains("proof=")) {
-            return from_capability(state, &uri);
+            return from_capability(state, &uri).await;
         }
         let user = CurrentUser::from_request_parts(parts, state).await?;
         Ok(Self { org_id: user.org(), who: Who::User })
     }
 }
 
-fn from_capability(state: &AppState, uri: &http::Uri) -> ApiResult<BundleAccess> {
+async fn from_capability(state: &AppState, uri: &http::Uri) -> ApiResult<BundleAccess> {
     let query = axum::extract::Query::<Capability>::try_from_uri(uri).map_err(|_| refused())?;
     let Capability { org, device, expires, proof } = query.0;
     let bundle: BundleId = uri
@@ -107,6 +107,11 @@ fn from_capability(state: &AppState, uri: &http::Uri) -> ApiResult<BundleAccess>
         .ok_or_else(refused)?;
     let genuine = state.secrets().verify_download(&signed_text(org, device, bundle, expires), &proof);
     if !genuine || expires <= state.now().as_millis() {
+        return Err(refused());
+    }
+    // The address outlives neither its time nor the device's membership.
+    let identity = state.store().find_identity(device).await?;
+    if identity.is_none_or(|identity| identity.membership != Membership::Active) {
         return Err(refused());
     }
     Ok(BundleAccess { org_id: org, who: Who::Bearer { bundle } })

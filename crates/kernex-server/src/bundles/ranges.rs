@@ -42,6 +42,10 @@ pub(super) fn parse(header: &str, size: u64) -> Wanted {
             Some(Some(part)) => parts.push(part),
         }
     }
+    // Ranges that overlap could ask for many times the bytes there are.
+    if parts.iter().map(|part| part.length).sum::<u64>() > size {
+        return Wanted::Whole;
+    }
     if parts.is_empty() { Wanted::Unsatisfiable } else { Wanted::Parts(parts) }
 }
 
@@ -81,6 +85,7 @@ mod tests {
             ("bytes=8-99", Wanted::Parts(vec![part(8, 2)])),
             ("bytes=0-1, 4-5,-1", Wanted::Parts(vec![part(0, 2), part(4, 2), part(9, 1)])),
             ("bytes=0-1,20-30", Wanted::Parts(vec![part(0, 2)])),
+            ("bytes=0-9,0-9", Wanted::Whole),
             ("bytes=10-", Wanted::Unsatisfiable),
             ("bytes=-0", Wanted::Unsatisfiable),
             ("bytes=5-4", Wanted::Whole),

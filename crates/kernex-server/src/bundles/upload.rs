@@ -16,6 +16,7 @@ use kernex_bundle::{Inspection, Manifest, check_references};
 use kernex_core::BundleId;
 use kernex_store::{NewBundle, Once};
 
+use self::store::{ReceivedFile, StoredFile};
 use crate::{
     AppState,
     auth::CurrentUser,
@@ -59,35 +60,36 @@ pub(super) async fn upload(
         .uploads()
         .try_acquire()
         .map_err(|_| ApiError::unavailable("too many uploads at the same time; come back later"))?;
-    let id = BundleId::generate(state.now());
+    let key = idempotency::key_of(&headers)?;
     let form = form::read(&state, form).await?;
     let manifest = settle_manifest(form.manifest, &form.file.inspection)?;
-    let stored = form.file.commit(id).await?;
+    // A task of its own: a client that goes away now must not leave bytes without a row.
+    let finish = finish(state.clone(), user, key, form.file, manifest);
+    tokio::spawn(finish).await.map_err(ApiError::internal)?
+}
+
+/// Makes the bytes durable, and then the bundle.
+async fn finish(
+    state: AppState,
+    user: CurrentUser,
+    key: Option<String>,
+    file: ReceivedFile,
+    manifest: Manifest,
+) -> ApiResult<Response> {
+    let id = BundleId::generate(state.now());
+    let stored = file.commit(id).await?;
+    let new = new_bundle(id, &manifest, &stored, user.name());
     let uploaded = UploadedBundle {
         bundle_id: id,
-        name: manifest.name.clone(),
-        version: manifest.version.clone(),
-        checksum_sha256: stored.blob.sha256.clone(),
-        size_bytes: stored.blob.size_bytes,
-    };
-    let new = NewBundle {
-        id,
-        name: uploaded.name.clone(),
-        version: uploaded.version.clone(),
-        checksum_sha256: stored.blob.sha256.clone(),
-        size_bytes: stored.blob.size_bytes,
-        format: stored.inspection.format.extension().trim_start_matches("tar.").to_owned(),
-        manifest: manifest.json().to_string(),
-        description: manifest.description.clone(),
-        uploaded_by: user.name().to_owned(),
+        name: new.name.clone(),
+        version: new.version.clone(),
+        checksum_sha256: new.checksum_sha256.clone(),
+        size_bytes: new.size_bytes,
     };
     let what = format!("upload\n{}\n{}", new.checksum_sha256, new.manifest);
-    let once = idempotency::from_headers(&headers, user.actor(), &what)?;
+    let once = key.map(|key| idempotency::request(key, user.actor(), &what));
     let answer = || idempotency::stored(StatusCode::CREATED, &uploaded);
     let created = state.store().create_bundle(user.org(), &new, state.now(), once.as_ref(), answer).await;
-    if !matches!(created, Ok(Once::Done(()))) {
-        stored.remove(&state).await;
-    }
     match created {
         Ok(Once::Done(())) => {
             tracing::info!(bundle.id = %id, bundle.name = %new.name, bundle.version = %new.version, user.id = %user.user.id,
@@ -95,12 +97,37 @@ pub(super) async fn upload(
             state.telemetry().counter("kernex_bundle_upload_bytes_total", &[]).increment(new.size_bytes);
             Ok((StatusCode::CREATED, axum::Json(uploaded)).into_response())
         }
-        Ok(Once::Before { status, body }) => Ok(idempotency::replay(status, body)),
-        Err(kernex_store::Error::Exists) => Err(ApiError::conflict(format!(
-            "bundle {}@{} exists already; bundles never change, so give it a new version",
-            new.name, new.version
-        ))),
-        Err(error) => Err(error.into()),
+        Ok(Once::Before { status, body }) => {
+            stored.remove(&state).await;
+            Ok(idempotency::replay(status, body))
+        }
+        Err(error) => {
+            // Whether the row is there is unclear when the database went away during the commit: then the bytes stay.
+            if !matches!(error, kernex_store::Error::Unavailable(_)) {
+                stored.remove(&state).await;
+            }
+            Err(match error {
+                kernex_store::Error::Exists => ApiError::conflict(format!(
+                    "bundle {}@{} exists already; bundles never change, so give it a new version",
+                    new.name, new.version
+                )),
+                error => error.into(),
+            })
+        }
+    }
+}
+
+fn new_bundle(id: BundleId, manifest: &Manifest, stored: &StoredFile, uploaded_by: &str) -> NewBundle {
+    NewBundle {
+        id,
+        name: manifest.name.clone(),
+        version: manifest.version.clone(),
+        checksum_sha256: stored.blob.sha256.clone(),
+        size_bytes: stored.blob.size_bytes,
+        format: stored.inspection.format.extension().trim_start_matches("tar.").to_owned(),
+        manifest: manifest.json().to_string(),
+        description: manifest.description.clone(),
+        uploaded_by: uploaded_by.to_owned(),
     }
 }
 

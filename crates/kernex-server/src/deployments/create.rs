@@ -37,6 +37,11 @@ pub(super) async fn create(
     body: JsonBody<CreateDeploymentRequest>,
 ) -> ApiResult<Response> {
     user.require_ops()?;
+    let what = format!("deploy\n{}", hex::encode(&body.bytes));
+    let (once, before) = idempotency::begin(&state, &user, &headers, &what).await?;
+    if let Some(first_answer) = before {
+        return Ok(first_answer);
+    }
     let request = body.value;
     if let Some(description) = &request.description {
         check_text("description", description, MAX_DESCRIPTION_BYTES)?;
@@ -44,8 +49,6 @@ pub(super) async fn create(
     let bundle = find_bundle(&state, user.org(), &request).await?;
     let devices =
         service::check_targets(&state, user.org(), "target_devices", &request.target_devices).await?;
-    let once =
-        idempotency::from_headers(&headers, user.actor(), &format!("deploy\n{}", hex::encode(&body.bytes)))?;
     let wanted = Wanted { kind: DeploymentKind::Deploy, bundle, devices, description: request.description };
     service::create(&state, &user, vec![wanted], once, StatusCode::CREATED, |made| {
         let made = &made[0];

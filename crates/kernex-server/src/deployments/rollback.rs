@@ -38,14 +38,17 @@ pub(super) async fn rollback(
     OptionalJsonBody(body): OptionalJsonBody<RollbackDeploymentRequest>,
 ) -> ApiResult<Response> {
     user.require_ops()?;
+    let what = format!("rollback {id}\n{}", hex::encode(&body.bytes));
+    let (once, before) = idempotency::begin(&state, &user, &headers, &what).await?;
+    if let Some(first_answer) = before {
+        return Ok(first_answer);
+    }
     let of = state.store().find_deployment(user.org(), id).await?;
     let of = of.ok_or_else(|| ApiError::not_found("deployment", id))?;
     let wanted = match &body.value.target_version {
         Some(version) => vec![to_version(&state, &user, &of, version).await?],
         None => to_previous(&state, &user, &of).await?,
     };
-    let what = format!("rollback {id}\n{}", hex::encode(&body.bytes));
-    let once = idempotency::from_headers(&headers, user.actor(), &what)?;
     service::create(&state, &user, wanted, once, StatusCode::ACCEPTED, |made| {
         serde_json::to_value(CreatedRollbacks { first: made[0].clone(), deployments: made.to_vec() })
     })

@@ -9,9 +9,9 @@ use kernex_api::{
     heartbeat::{HeartbeatRequest, HeartbeatResponse},
 };
 use kernex_core::DeviceId;
-use kernex_store::{HeartbeatReport, LeaseTerms, Reading, TargetProgress};
+use kernex_store::{HeartbeatReport, Reading, TargetProgress};
 
-use super::{check_text, commands};
+use super::{check_text, commands, lease_terms};
 use crate::{
     AppState,
     auth::AnyMember,
@@ -22,8 +22,6 @@ use crate::{
 const MAX_LISTED: usize = 64;
 const MAX_WORD_BYTES: usize = 64;
 const MAX_SANDBOX_BYTES: usize = 256;
-/// A lease is never shorter than this many of the device's heartbeat intervals.
-const LEASE_HEARTBEATS: i64 = 3;
 
 /// Send a heartbeat; the answer carries the commands for this device.
 ///
@@ -47,11 +45,7 @@ pub(super) async fn heartbeat(
     device.require_own(id)?;
     let report = report(parse_json(&bytes)?)?;
     let now = state.now();
-    let lease = LeaseTerms {
-        min_millis: i64::from(state.settings().lease_secs) * 1_000,
-        heartbeats: LEASE_HEARTBEATS,
-    };
-    let outcome = state.store().record_heartbeat(&device.counter, &report, lease, now).await?;
+    let outcome = state.store().record_heartbeat(&device.counter, &report, lease_terms(&state), now).await?;
     state.telemetry().count_heartbeat(now);
     Ok(Json(HeartbeatResponse {
         next_heartbeat_secs: outcome.polling_interval,

@@ -16,7 +16,7 @@ use kernex_store::{NewDevice, Registered};
 use super::{check_metadata, check_tags, check_text};
 use crate::{
     AppState,
-    auth::verify_registration,
+    auth::{is_refused, verify_registration},
     error::{ApiError, ApiResult},
     extract::{parse_json, read_body},
     secrets::sha256_hex,
@@ -45,6 +45,10 @@ pub(super) async fn register(
     let request: RegisterDeviceRequest = parse_json(&bytes)?;
     let key = PublicKey::from_pem(&request.public_key, request.signature_algorithm)
         .map_err(|error| ApiError::invalid(error.to_string()))?;
+    if is_refused(&state, &key) {
+        let detail = "signature_algorithm rsa-pkcs1-sha256 is switched off here; use rsa-pss-sha256";
+        return Err(ApiError::invalid(detail));
+    }
     check(&request)?;
     let signed_at = verify_registration(&state, &key, &parts.method, &uri, &parts.headers, &bytes)?;
 

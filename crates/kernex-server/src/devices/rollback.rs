@@ -34,6 +34,11 @@ pub(super) async fn rollback(
     body: JsonBody<RollbackDevicesRequest>,
 ) -> ApiResult<Response> {
     user.require_ops()?;
+    let what = format!("rollback\n{}", hex::encode(&body.bytes));
+    let (once, before) = idempotency::begin(&state, &user, &headers, &what).await?;
+    if let Some(first_answer) = before {
+        return Ok(first_answer);
+    }
     let request = body.value;
     let org = user.org();
     let bundle =
@@ -50,11 +55,6 @@ pub(super) async fn rollback(
         service::check_targets(&state, org, "target_device_ids", &request.target_device_ids).await?;
     service::require_ran(&state, org, &devices, &bundle).await?;
 
-    let once = idempotency::from_headers(
-        &headers,
-        user.actor(),
-        &format!("rollback\n{}", hex::encode(&body.bytes)),
-    )?;
     let wanted = Wanted { kind: DeploymentKind::Rollback, bundle, devices, description: None };
     let made = service::create(&state, &user, vec![wanted], once, StatusCode::OK, |made| {
         serde_json::to_value(&made[0])
