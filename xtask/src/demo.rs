@@ -76,13 +76,15 @@ async fn tour_and_stay(
     bail!("{name} ended by itself");
 }
 
-/// Ends with Ctrl-C or SIGTERM.
+/// Ends with Ctrl-C, SIGTERM, or the terminal.
 async fn interruption() -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for signals")?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        _ = hang_up.recv() => {}
     }
     Ok(())
 }
