@@ -49,6 +49,9 @@ pub struct ConfigFile {
     /// How much the agent logs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_level: Option<LogLevel>,
+    /// Complete releases of each bundle to keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_releases: Option<u32>,
     /// Lines that this agent does not know.
     #[serde(flatten)]
     pub others: serde_json::Map<String, serde_json::Value>,

@@ -2,19 +2,20 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
 };
 
 use kernex_api::heartbeat::{InstalledBundle, TargetReport};
 use kernex_client::DeviceClient;
-use kernex_core::DeviceConfig;
+use kernex_core::{DeviceConfig, Timestamp};
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::{
     log_queue::LogQueue,
     paths::DataDir,
     process::RunnerProgram,
-    state::{AgentState, Phase},
+    state::{AgentState, ConfigHold, Phase},
+    work::DownloadTerms,
     workload::Supervisor,
 };
 
@@ -45,33 +46,62 @@ pub struct Context {
     pub cannot_save: AtomicBool,
     /// Something changed that the control plane should hear of at once.
     pub wake: Notify,
+    /// Complete releases to keep of each bundle.
+    pub keep_releases: usize,
+    /// Heartbeats that were answered since the agent started.
+    pub answered: watch::Sender<u64>,
 }
 
-/// The download in work, as others see and steer it.
-#[derive(Debug)]
+impl Context {
+    /// A context with defaults; the caller changes what differs before it is shared.
+    pub fn new(data: DataDir, client: Arc<DeviceClient>, http: reqwest::Client) -> Self {
+        let program = RunnerProgram::default();
+        Self {
+            data,
+            client,
+            http,
+            supervisor: Mutex::new(Supervisor::new(program.clone())),
+            program,
+            device_type: None,
+            logs: LogQueue::default(),
+            snapshot: watch::Sender::new(Snapshot::default()),
+            download: DownloadStatus::default(),
+            deploy_timeout_secs: DeviceConfig::default().deploy_timeout.into(),
+            cannot_save: false.into(),
+            wake: Notify::new(),
+            keep_releases: DEFAULT_KEEP_RELEASES,
+            answered: watch::Sender::new(0),
+        }
+    }
+}
+
+/// One in use, one to return to, and one more.
+pub const DEFAULT_KEEP_RELEASES: usize = 3;
+
+/// The download in work, as others see it.
+#[derive(Debug, Default)]
 pub struct DownloadStatus {
-    /// Where the bytes are; a command may bring a new address.
-    pub url: watch::Sender<String>,
-    /// The address is not accepted any more: the target is left out of heartbeats so that the command comes again.
-    pub needs_url: AtomicBool,
+    /// How patient downloads are.
+    pub terms: DownloadTerms,
+    /// Until when the control plane stands by the attempt, as it said last while the attempt was in work; milliseconds.
+    pub lease_expires_millis: AtomicI64,
     /// Bytes that are here.
     pub done_bytes: AtomicU64,
     /// Bytes in all.
     pub total_bytes: AtomicU64,
 }
 
-impl Default for DownloadStatus {
-    fn default() -> Self {
-        Self {
-            url: watch::Sender::new(String::new()),
-            needs_url: AtomicBool::new(false),
-            done_bytes: AtomicU64::new(0),
-            total_bytes: AtomicU64::new(0),
-        }
-    }
-}
-
 impl DownloadStatus {
+    /// Notes until when the control plane stands by the attempt.
+    pub fn note_lease(&self, expires_at: Timestamp) {
+        self.lease_expires_millis.fetch_max(expires_at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// What was noted.
+    pub fn lease_expires_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.lease_expires_millis.load(Ordering::Relaxed))
+    }
+
     /// How far it is, percent with one digit.
     pub fn progress_pct(&self) -> Option<f64> {
         let (done, total) =
@@ -93,6 +123,10 @@ pub struct Snapshot {
     pub config_version: u64,
     /// The configuration.
     pub config: DeviceConfig,
+    /// While the configuration is on trial: the interval before it, seconds. Heartbeats are no further apart.
+    pub trial_interval_secs: Option<u32>,
+    /// A version of the configuration that may have to wait.
+    pub config_hold: Option<ConfigHold>,
     /// The interval was set on this device, and the control plane has not sent a configuration.
     pub own_interval: bool,
 }
@@ -124,7 +158,14 @@ impl Snapshot {
             finished: finished.collect(),
             config_version: state.config_version(),
             config: state.config.clone().unwrap_or_else(|| local.clone()),
+            trial_interval_secs: state.config_trial.as_ref().map(|trial| trial.before_interval_secs),
+            config_hold: state.config_hold.clone(),
             own_interval: own_interval && state.config.is_none(),
         }
+    }
+
+    /// The interval between heartbeats as configured, seconds.
+    pub fn interval_secs(&self) -> u32 {
+        self.config.polling_interval.min(self.trial_interval_secs.unwrap_or(u32::MAX))
     }
 }

@@ -46,12 +46,8 @@ pub fn build(context: &Context, snapshot: &Snapshot, vitals: Vitals) -> Heartbea
 }
 
 /// The attempt in work and the outcomes that are not acknowledged.
-///
-/// A download whose address is not accepted any more is left out: the command comes again then, with a new address.
 fn targets(context: &Context, snapshot: &Snapshot) -> Vec<TargetReport> {
-    let needs_url = context.download.needs_url.load(Ordering::Relaxed);
-    let working = snapshot.working.clone().filter(|(_, phase)| !(needs_url && *phase == Phase::Downloading));
-    let working = working.map(|(report, phase)| {
+    let working = snapshot.working.clone().map(|(report, phase)| {
         let progress_pct = if phase == Phase::Downloading { context.download.progress_pct() } else { None };
         TargetReport { progress_pct, ..report }
     });
@@ -63,7 +59,7 @@ pub fn event_of(command: Command, snapshot: &Snapshot, now: Timestamp) -> Option
     match command {
         Command::Deploy(deploy) => order(deploy, DeploymentKind::Deploy, now),
         Command::Rollback(rollback) => order(rollback, DeploymentKind::Rollback, now),
-        Command::Configure(configure) => configured(configure, snapshot),
+        Command::Configure(configure) => configured(configure, snapshot, now),
         Command::Cancel(cancel) => Some(Event::Cancelled { deployment_id: cancel.deployment_id }),
         Command::Unknown => {
             tracing::warn!("a command of a type that this agent does not know is ignored");
@@ -91,16 +87,25 @@ fn order(command: DeployCommand, kind: DeploymentKind, received_at: Timestamp) -
         download_url: command.download_url,
         timeout_secs: command.timeout_secs,
         received_at,
+        lease_expires_at: command.lease_expires_at,
     })))
 }
 
-fn configured(command: ConfigureCommand, snapshot: &Snapshot) -> Option<Event> {
+fn configured(command: ConfigureCommand, snapshot: &Snapshot, now: Timestamp) -> Option<Event> {
     let version = command.config_version;
     if version == snapshot.config_version {
         return None;
     }
+    if snapshot.config_hold.as_ref().is_some_and(|hold| hold.refuses(version, now)) {
+        tracing::debug!(config.version = version, "the configuration cut the device off and has to wait");
+        return None;
+    }
     match command.config.check() {
-        Ok(()) => Some(Event::Configured { version, config: Box::new(command.config) }),
+        Ok(()) => Some(Event::Configured {
+            version,
+            config: Box::new(command.config),
+            present_interval_secs: snapshot.interval_secs(),
+        }),
         Err(error) => {
             tracing::error!(config.version = version, %error, "the configuration is refused as a whole");
             None
@@ -113,6 +118,7 @@ mod tests {
     use kernex_core::DeviceConfig;
 
     use super::*;
+    use crate::state::ConfigHold;
 
     fn deploy(checksum: &str) -> Command {
         serde_json::from_value(serde_json::json!({
@@ -144,5 +150,12 @@ mod tests {
         assert!(configure(2, 5).is_some());
         assert!(configure(1, 5).is_none(), "it is in use already");
         assert!(configure(2, 0).is_none());
+        let hold = ConfigHold { version: 2, tries: 3, until: now.plus_secs(60) };
+        let held = Snapshot { config_hold: Some(hold), ..snapshot.clone() };
+        let again = |now| {
+            let command = ConfigureCommand { config_version: 2, config: DeviceConfig::default() };
+            event_of(Command::Configure(command), &held, now)
+        };
+        assert!(again(now).is_none() && again(now.plus_secs(60)).is_some(), "it waits for its time");
     }
 }

@@ -22,6 +22,7 @@ pub mod machine;
 pub mod outbox;
 pub mod paths;
 pub mod process;
+pub mod quarantine;
 pub mod runner;
 pub mod script;
 pub mod script_runner;

@@ -13,9 +13,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::{Backoff, around},
+    backoff::{Backoff, around, later_by_up_to},
     context::{Context, Snapshot},
     disk, heartbeat,
+    log_queue::MAX_BATCH,
     machine::Event,
     outbox::Outbox,
     vitals::Sampler,
@@ -29,6 +30,8 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 const WORKING_INTERVAL: Duration = Duration::from_secs(10);
 /// Heartbeats of a fleet spread over this share of the interval, to both sides.
 const JITTER: f64 = 0.1;
+/// Between batches of lines that have piled up: a fleet that comes back after an outage does not empty its queues at once.
+const BATCH_PAUSE: Duration = Duration::from_millis(500);
 /// Delays after failures.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
@@ -75,13 +78,32 @@ impl Link {
                 Err(error) => (Instant::now() + self.wait_after(&error), false),
             };
             tokio::select! {
-                () = sleep_until(next) => {}
-                // After a failure there is no hurry; the backoff protects the control plane.
-                () = self.context.wake.notified(), if may_wake => {
-                    sleep_until(next.min(began + MIN_INTERVAL)).await;
-                }
+                () = self.rest(began, next, may_wake) => {}
                 () = stop.cancelled() => return,
             }
+        }
+    }
+
+    /// Until the next heartbeat is due: earlier when something changed. Lines of log that pile up are shipped meanwhile.
+    async fn rest(&mut self, began: Instant, next: Instant, may_wake: bool) {
+        let context = self.context.clone();
+        let mut next_batch = None;
+        loop {
+            tokio::select! {
+                () = sleep_until(next) => return,
+                // After a failure there is no hurry; the backoff protects the control plane.
+                () = context.wake.notified(), if may_wake => return sleep_until(next.min(began + MIN_INTERVAL)).await,
+                () = context.logs.has_batch(), if may_wake && next_batch.is_none() => {}
+                () = sleep_until(next_batch.unwrap_or(next)), if next_batch.is_some() => {
+                    // What cannot be shipped now goes with the next heartbeat.
+                    if let Err(error) = self.ship_batch().await {
+                        tracing::debug!(%error, "lines of log cannot be shipped now");
+                        return sleep_until(next).await;
+                    }
+                }
+            }
+            let is_piled_up = self.context.logs.len() >= MAX_BATCH;
+            next_batch = is_piled_up.then(|| Instant::now() + later_by_up_to(BATCH_PAUSE, 3.0));
         }
     }
 
@@ -97,6 +119,10 @@ impl Link {
         if std::mem::take(&mut self.is_refused) {
             tracing::info!("the control plane accepts this device again");
         }
+        self.context.answered.send_modify(|count| *count += 1);
+        if snapshot.trial_interval_secs.is_some() {
+            self.tell(Event::Contacted { config_version: snapshot.config_version });
+        }
         let now = self.context.client.corrected_now();
         // For people only.
         let _ = disk::touch(&self.context.data.contact(), now);
@@ -107,7 +133,7 @@ impl Link {
             }
         }
         let interval = interval(&snapshot, answer.next_heartbeat_secs);
-        match results.and(self.ship_logs().await) {
+        match results.and(self.ship_batch().await) {
             Ok(()) => {
                 self.backoff.reset();
                 Ok(around(interval, JITTER))
@@ -138,5 +164,8 @@ fn interval(snapshot: &Snapshot, answered_secs: u32) -> Duration {
     let answered = Duration::from_secs(u64::from(answered_secs)).clamp(MIN_INTERVAL, LONGEST_INTERVAL);
     let own = Duration::from_secs(u64::from(snapshot.config.polling_interval));
     let interval = if snapshot.own_interval { own.min(answered) } else { answered };
+    // A configuration that turns out to cut the device off must not do so for long.
+    let trial = snapshot.trial_interval_secs.map(|secs| Duration::from_secs(u64::from(secs)));
+    let interval = trial.map_or(interval, |trial| interval.min(trial));
     if snapshot.working.is_some() { interval.min(WORKING_INTERVAL) } else { interval }
 }

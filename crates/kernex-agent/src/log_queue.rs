@@ -1,17 +1,24 @@
-//! Lines of the agent's own log, and of scripts, on their way to the control plane: bounded, oldest dropped, counted.
+//! Lines on their way to the control plane, the agent's own and what scripts and workloads write: bounded, oldest
+//! dropped, counted.
+
+mod layer;
+mod rate;
+mod sink;
 
 use std::{
     collections::VecDeque,
-    fmt::Write as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
-use kernex_core::{Clock, LogLevel, Timestamp};
+use kernex_core::{BundleName, LogLevel, Timestamp};
 use serde::{Deserialize, Serialize};
-use tracing::{Event, Level, Subscriber, field::Visit};
-use tracing_subscriber::{Layer, layer::Context};
+use tokio::sync::Notify;
 
-use crate::{Error, clock::SystemClock, disk, paths::DataDir};
+pub use sink::LogSink;
+
+use crate::{Error, disk, paths::DataDir};
+use rate::Bucket;
 
 /// Most lines that wait.
 pub const MAX_LINES: usize = 1_000;
@@ -37,50 +44,141 @@ pub struct Line {
 
 /// The lines that wait; clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct LogQueue(Arc<Mutex<Waiting>>);
+pub struct LogQueue(Arc<Shared>);
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    has_batch: Notify,
+}
+
+#[derive(Debug, Default)]
 struct Waiting {
+    lines: VecDeque<Entry>,
+    dropped: u64,
+    next_seq: u64,
+    own: Bucket,
+}
+
+#[derive(Debug)]
+struct Entry {
+    seq: u64,
+    line: Line,
+    /// Of a script or workload: it makes room before the agent's own lines do.
+    is_output: bool,
+}
+
+/// What waits, as it is kept over a stop.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
     lines: VecDeque<Line>,
     dropped: u64,
 }
 
+/// The oldest lines, to be shipped.
+#[derive(Debug)]
+pub struct Batch {
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// How many lines were dropped before this.
+    pub dropped: u64,
+    /// Ascending.
+    seqs: Vec<u64>,
+}
+
 impl LogQueue {
-    /// Adds a line; the oldest makes room.
-    pub fn push(&self, line: Line) {
-        let mut waiting = self.lock();
-        waiting.lines.push_back(line);
-        while waiting.lines.len() > MAX_LINES {
-            waiting.lines.pop_front();
-            waiting.dropped += 1;
+    /// Where the output of a bundle's scripts and workload goes.
+    pub fn sink(&self, bundle: &BundleName) -> LogSink {
+        LogSink::new(self.clone(), bundle.clone())
+    }
+
+    /// Adds one of the agent's own lines, unless there were too many lately.
+    pub fn push_own(&self, line: Line) {
+        if self.lock().own.take(Instant::now()) {
+            self.push(line, false);
+        } else {
+            self.count_dropped();
         }
     }
 
-    /// The oldest lines, at most a batch; they stay until [`LogQueue::remove`]. The count is of lines dropped before them.
-    pub fn batch(&self) -> (Vec<Line>, u64) {
-        let waiting = self.lock();
-        (waiting.lines.iter().take(MAX_BATCH).cloned().collect(), waiting.dropped)
+    fn push_output(&self, line: Line) {
+        self.push(line, true);
     }
 
-    /// Forgets lines that were shipped, with the count that went with them. Lines may have been dropped meanwhile.
-    pub fn remove(&self, shipped: usize, dropped: u64) {
+    fn count_dropped(&self) {
+        self.lock().dropped += 1;
+    }
+
+    /// The oldest line makes room; output before the agent's own lines.
+    fn push(&self, line: Line, is_output: bool) {
         let mut waiting = self.lock();
-        let dropped_since = waiting.dropped.saturating_sub(dropped);
-        waiting.dropped = dropped_since.saturating_sub(shipped as u64);
-        let left = shipped.saturating_sub(usize::try_from(dropped_since).unwrap_or(usize::MAX));
-        let left = left.min(waiting.lines.len());
-        waiting.lines.drain(..left);
+        let seq = waiting.next_seq;
+        waiting.next_seq += 1;
+        waiting.lines.push_back(Entry { seq, line, is_output });
+        if waiting.lines.len() > MAX_LINES {
+            let victim = waiting.lines.iter().position(|entry| entry.is_output).unwrap_or(0);
+            waiting.lines.remove(victim);
+            waiting.dropped += 1;
+        }
+        if waiting.lines.len() >= MAX_BATCH {
+            self.0.has_batch.notify_one();
+        }
+    }
+
+    /// Waits until lines were added and at least a batch waits.
+    pub async fn has_batch(&self) {
+        self.0.has_batch.notified().await;
+    }
+
+    /// How many lines wait.
+    pub fn len(&self) -> usize {
+        self.lock().lines.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The oldest lines, at most a batch; they stay until [`LogQueue::remove`].
+    pub fn batch(&self) -> Batch {
+        let waiting = self.lock();
+        let first = || waiting.lines.iter().take(MAX_BATCH);
+        Batch {
+            lines: first().map(|entry| entry.line.clone()).collect(),
+            dropped: waiting.dropped,
+            seqs: first().map(|entry| entry.seq).collect(),
+        }
+    }
+
+    /// Forgets the first lines of a batch, which were shipped, and the count that went with them. Lines that were dropped
+    /// meanwhile although they were shipped are not counted.
+    pub fn remove(&self, batch: &Batch, shipped: usize) {
+        let shipped = &batch.seqs[..shipped.min(batch.seqs.len())];
+        let mut waiting = self.lock();
+        let before = waiting.lines.len();
+        waiting.lines.retain(|entry| shipped.binary_search(&entry.seq).is_err());
+        let dropped_meanwhile = shipped.len().saturating_sub(before - waiting.lines.len()) as u64;
+        waiting.dropped = waiting.dropped.saturating_sub(batch.dropped).saturating_sub(dropped_meanwhile);
     }
 
     /// Takes up what waited when the agent stopped the last time.
     pub fn restore(&self, data: &DataDir) {
         let path = data.pending_logs();
         let Ok(bytes) = disk::read_limited(&path, MAX_FILE_BYTES) else { return };
-        if let Ok(old) = serde_json::from_slice::<Waiting>(&bytes) {
+        if let Ok(old) = serde_json::from_slice::<Kept>(&bytes) {
             let mut waiting = self.lock();
             waiting.dropped += old.dropped;
-            let newer = std::mem::replace(&mut waiting.lines, old.lines);
-            waiting.lines.extend(newer);
+            let newer = std::mem::take(&mut waiting.lines);
+            waiting.next_seq = 0;
+            let older = old.lines.into_iter().map(|line| (line, false));
+            let newer = newer.into_iter().map(|entry| (entry.line, entry.is_output));
+            for (line, is_output) in older.chain(newer) {
+                let seq = waiting.next_seq;
+                waiting.next_seq += 1;
+                waiting.lines.push_back(Entry { seq, line, is_output });
+            }
         }
         let _ = disk::remove_file_if_there(&path);
     }
@@ -88,81 +186,25 @@ impl LogQueue {
     /// Keeps what waits over a stop.
     pub fn keep(&self, data: &DataDir) -> Result<(), Error> {
         let path = data.pending_logs();
-        let bytes = serde_json::to_vec(&*self.lock()).map_err(std::io::Error::from);
+        let kept = {
+            let waiting = self.lock();
+            Kept {
+                lines: waiting.lines.iter().map(|entry| entry.line.clone()).collect(),
+                dropped: waiting.dropped,
+            }
+        };
+        let bytes = serde_json::to_vec(&kept).map_err(std::io::Error::from);
         bytes.and_then(|bytes| disk::write_atomic(&path, &bytes)).map_err(Error::file("write", path))
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // Every change is complete before the lock is let go.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The agent's own events, INFO and above, go into the queue.
-impl<S: Subscriber> Layer<S> for LogQueue {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let metadata = event.metadata();
-        if *metadata.level() > Level::INFO || !metadata.target().starts_with("kernex_agent") {
-            return;
-        }
-        let level = match *metadata.level() {
-            Level::ERROR => LogLevel::Error,
-            Level::WARN => LogLevel::Warn,
-            _ => LogLevel::Info,
-        };
-        let mut reader = FieldReader::default();
-        event.record(&mut reader);
-        let FieldReader { message, fields } = reader;
-        self.push(Line { level, message: cut(message), timestamp: SystemClock.now(), fields });
-    }
-}
-
-#[derive(Default)]
-struct FieldReader {
-    message: String,
-    fields: serde_json::Map<String, serde_json::Value>,
-}
-
-impl Visit for FieldReader {
-    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-        if field.name() == "message" {
-            value.clone_into(&mut self.message);
-        } else {
-            self.fields.insert(field.name().to_owned(), cut(value.to_owned()).into());
-        }
-    }
-
-    fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
-        self.fields.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_i64(&mut self, field: &tracing::field::Field, value: i64) {
-        self.fields.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_f64(&mut self, field: &tracing::field::Field, value: f64) {
-        self.fields.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_bool(&mut self, field: &tracing::field::Field, value: bool) {
-        self.fields.insert(field.name().to_owned(), value.into());
-    }
-
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        let mut text = String::new();
-        let _ = write!(text, "{value:?}");
-        self.record_str(field, &text);
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn cut(mut text: String) -> String {
-    if text.len() > MAX_LINE_BYTES {
-        let mut end = MAX_LINE_BYTES;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-    }
+    text.truncate(text.floor_char_boundary(MAX_LINE_BYTES));
     text
 }
 
@@ -180,27 +222,46 @@ mod tests {
     }
 
     fn first(queue: &LogQueue) -> String {
-        queue.batch().0[0].message.clone()
+        queue.batch().lines[0].message.clone()
+    }
+
+    fn push(queue: &LogQueue, numbers: std::ops::Range<usize>) {
+        numbers.for_each(|number| queue.push(line(number), false));
     }
 
     #[test]
     fn the_oldest_lines_make_room_and_are_counted() {
         let queue = LogQueue::default();
-        (0..MAX_LINES + 5).for_each(|number| queue.push(line(number)));
-        let (batch, dropped) = queue.batch();
-        assert_eq!((batch.len(), dropped, batch[0].message.as_str()), (MAX_BATCH, 5, "5"));
-        queue.remove(batch.len(), dropped);
-        assert_eq!((first(&queue).as_str(), queue.batch().1), ("205", 0));
+        push(&queue, 0..MAX_LINES + 5);
+        let batch = queue.batch();
+        assert_eq!((batch.lines.len(), batch.dropped, batch.lines[0].message.as_str()), (MAX_BATCH, 5, "5"));
+        queue.remove(&batch, batch.lines.len());
+        assert_eq!((first(&queue).as_str(), queue.batch().dropped), ("205", 0));
     }
 
     #[test]
     fn lines_that_were_dropped_while_they_were_shipped_are_neither_lost_twice_nor_counted() {
         let queue = LogQueue::default();
-        (0..MAX_LINES).for_each(|number| queue.push(line(number)));
-        let (batch, dropped) = queue.batch();
-        (0..3).for_each(|number| queue.push(line(MAX_LINES + number)));
-        queue.remove(batch.len(), dropped);
-        assert_eq!((first(&queue).as_str(), queue.batch().1), ("200", 0));
+        push(&queue, 0..MAX_LINES);
+        let batch = queue.batch();
+        push(&queue, MAX_LINES..MAX_LINES + 3);
+        queue.remove(&batch, batch.lines.len());
+        assert_eq!((first(&queue).as_str(), queue.batch().dropped), ("200", 0));
+    }
+
+    #[test]
+    fn a_flood_of_output_is_limited_and_never_drives_out_the_agents_own_lines() {
+        let queue = LogQueue::default();
+        push(&queue, 0..10);
+        let sink = queue.sink(&BundleName::default());
+        (0..2_000).for_each(|number| sink.line("workload", &number.to_string()));
+        let passed = queue.len() - 10;
+        assert!((500..600).contains(&passed), "{passed}");
+        assert_eq!(queue.batch().dropped, 2_000 - passed as u64);
+        push(&queue, 10..900);
+        let all = &queue.lock().lines;
+        assert_eq!(all.len(), MAX_LINES);
+        assert_eq!(all.iter().filter(|entry| !entry.is_output).count(), 900);
     }
 
     #[test]
@@ -209,13 +270,23 @@ mod tests {
         let data = DataDir::new(dir.path());
         data.create().unwrap();
         let queue = LogQueue::default();
-        queue.push(line(1));
+        push(&queue, 1..2);
         queue.keep(&data).unwrap();
         let next = LogQueue::default();
-        next.push(line(2));
+        push(&next, 2..3);
         next.restore(&data);
-        let (batch, _) = next.batch();
-        assert_eq!(batch.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+        let batch = next.batch();
+        assert_eq!(batch.lines.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["1", "2"]);
         assert!(!data.pending_logs().exists());
+    }
+
+    #[tokio::test]
+    async fn a_full_batch_is_announced() {
+        let queue = LogQueue::default();
+        push(&queue, 0..MAX_BATCH - 1);
+        let early = tokio::time::timeout(std::time::Duration::ZERO, queue.has_batch()).await;
+        assert!(early.is_err());
+        push(&queue, 0..1);
+        queue.has_batch().await;
     }
 }

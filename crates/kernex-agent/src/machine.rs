@@ -4,12 +4,13 @@
 //! [`Event::Started`] brings back those that a saved state still owes. The table of what a restart does in which state
 //! stands in `docs/agent.md`.
 
+mod configure;
 #[cfg(test)]
 mod crash_matrix;
 #[cfg(test)]
 mod tests;
 
-use kernex_core::{BundleName, DeploymentId, DeviceConfig, FailureCode, ResultStatus};
+use kernex_core::{BundleName, DeploymentId, DeviceConfig, FailureCode, ResultStatus, Timestamp};
 
 use crate::state::{AgentState, Attempt, Failure, Order, Phase, Report};
 
@@ -60,6 +61,20 @@ pub enum Event {
         version: u64,
         /// The values.
         config: Box<DeviceConfig>,
+        /// The interval between heartbeats that it replaces, seconds.
+        present_interval_secs: u32,
+    },
+    /// The control plane answered a heartbeat that went by a version of the configuration.
+    Contacted {
+        /// The version.
+        config_version: u64,
+    },
+    /// A configuration is on trial, and time passed without an answer.
+    WithoutContact {
+        /// How much, milliseconds.
+        millis: u64,
+        /// The present.
+        now: Timestamp,
     },
 }
 
@@ -70,8 +85,6 @@ pub enum Effect {
     StopWork,
     /// Do the work of the attempt's phase.
     Work(Phase),
-    /// Tell the running download where the bytes are now.
-    RefreshUrl,
     /// Put a report into the outbox, unless it is there.
     WriteReport(Report),
     /// Take a report out of the outbox.
@@ -88,6 +101,11 @@ pub enum Effect {
     },
     /// Go by the configuration.
     ApplyConfig,
+    /// Say that a configuration was taken back.
+    SayConfigReturned {
+        /// Which version.
+        version: u64,
+    },
 }
 
 /// The next state, and what to do once it is saved.
@@ -112,11 +130,11 @@ pub fn step(mut state: AgentState, event: Event) -> (AgentState, Vec<Effect>) {
             state.reports.retain(|report| report.seq != seq);
             vec![Effect::DeleteReport(seq)]
         }
-        Event::Configured { version, config } => {
-            state.config_version = version;
-            state.config = Some(*config);
-            vec![Effect::ApplyConfig]
+        Event::Configured { version, config, present_interval_secs } => {
+            configure::take(&mut state, version, *config, present_interval_secs)
         }
+        Event::Contacted { config_version } => configure::confirm(&mut state, config_version),
+        Event::WithoutContact { millis, now } => configure::wait(&mut state, millis, now),
     };
     (state, effects)
 }
@@ -166,8 +184,12 @@ fn take_order(state: &mut AgentState, order: Order) -> Vec<Effect> {
                 vec![Effect::DeleteReport(report.seq), Effect::WriteReport(report.clone())]
             }
             _ => {
+                let known = state.known_failure(order.deployment_id, &order.release.digest).cloned();
                 state.attempt = Some(Attempt::begin(order));
-                vec![Effect::Work(Phase::Downloading)]
+                match known {
+                    Some(failure) => fail(state, failure),
+                    None => vec![Effect::Work(Phase::Downloading)],
+                }
             }
         },
     }
@@ -182,12 +204,12 @@ fn continue_order(attempt: &mut Attempt, order: Order) -> Vec<Effect> {
     attempt.attempt = order.attempt;
     attempt.download_url = order.download_url;
     attempt.timeout_secs = order.timeout_secs;
+    attempt.lease_expires_at = attempt.lease_expires_at.max(Some(order.lease_expires_at));
     match (attempt.phase, is_later) {
         (Phase::Downloading, true) => {
             attempt.spent_millis = 0;
             vec![Effect::StopWork, Effect::Work(Phase::Downloading)]
         }
-        (Phase::Downloading, false) => vec![Effect::RefreshUrl],
         _ => Vec::new(),
     }
 }
@@ -236,10 +258,12 @@ fn fail(state: &mut AgentState, failure: Failure) -> Vec<Effect> {
             finish(state, ResultStatus::Failed)
         }
         (phase, slot) => {
-            *slot = Some(failure);
+            *slot = Some(failure.clone());
             if phase.has_switched() {
                 enter(state, Phase::RollingBack)
             } else {
+                let attempt = attempt.clone();
+                state.remember_failed_content(&attempt, &failure);
                 finish(state, ResultStatus::Failed)
             }
         }
@@ -248,11 +272,7 @@ fn fail(state: &mut AgentState, failure: Failure) -> Vec<Effect> {
 
 fn commit(state: &mut AgentState) -> Vec<Effect> {
     if let Some(attempt) = &state.attempt {
-        let slot = state.slots.entry(attempt.bundle_name.clone()).or_default();
-        let replaced = slot.current.replace(attempt.release.clone());
-        if replaced.as_ref().is_some_and(|old| !old.is_same(&attempt.release)) {
-            slot.previous = replaced;
-        }
+        state.slots.entry(attempt.bundle_name.clone()).or_default().commit(&attempt.release);
     }
     finish(state, ResultStatus::Success)
 }

@@ -9,7 +9,7 @@ use kernex_core::{DeploymentId, DeviceConfig, FailureCode};
 use tokio::{
     sync::mpsc,
     task::JoinHandle,
-    time::{Instant, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 /// On the way out of the agent there is less time.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(13);
 
+/// How often time without contact is counted while a configuration is on trial: a restart costs at most that much.
+const TRIAL_TICK: Duration = Duration::from_secs(15);
+
 /// Owns the state and everything that acts on it.
 pub struct Runner {
     context: Arc<Context>,
@@ -41,6 +44,8 @@ pub struct Runner {
     level: LevelHandle,
     work: Option<Work>,
     clock: Option<AttemptClock>,
+    /// While a configuration is on trial: since when no time was counted.
+    silent_since: Option<Instant>,
 }
 
 /// A phase's work that runs.
@@ -69,7 +74,18 @@ impl Runner {
     ) -> Self {
         let file = StateFile::new(context.data.state());
         let outbox = Outbox::new(&context.data);
-        Self { context, state, file, outbox, local, own_interval, level, work: None, clock: None }
+        Self {
+            context,
+            state,
+            file,
+            outbox,
+            local,
+            own_interval,
+            level,
+            work: None,
+            clock: None,
+            silent_since: None,
+        }
     }
 
     /// Works until it is asked to stop, then stops workloads and saves.
@@ -80,9 +96,11 @@ impl Runner {
     ) -> Result<(), Error> {
         self.handle(Event::Started, &stop).await;
         while !stop.is_cancelled() {
+            let next_tick = self.next_tick();
             let event = tokio::select! {
                 event = finished(&mut self.work) => Some(event),
                 event = events.recv() => event,
+                () = sleep_until(next_tick.unwrap_or_else(Instant::now)), if next_tick.is_some() => Some(self.tick()),
                 () = stop.cancelled() => None,
             };
             match event {
@@ -91,6 +109,22 @@ impl Runner {
             }
         }
         self.shut_down().await
+    }
+
+    /// When time without contact is counted next, while a configuration is on trial.
+    fn next_tick(&mut self) -> Option<Instant> {
+        self.silent_since = match self.state.config_trial {
+            Some(_) => self.silent_since.or_else(|| Some(Instant::now())),
+            None => None,
+        };
+        self.silent_since.map(|since| since + TRIAL_TICK)
+    }
+
+    fn tick(&mut self) -> Event {
+        let passed =
+            self.silent_since.replace(Instant::now()).map_or(Duration::ZERO, |since| since.elapsed());
+        let millis = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        Event::WithoutContact { millis, now: self.context.client.corrected_now() }
     }
 
     async fn handle(&mut self, event: Event, stop: &CancellationToken) {
@@ -105,7 +139,13 @@ impl Runner {
                 return;
             }
             self.log_phase();
+            // Before the link sees the new version: it is on trial with the next heartbeat.
+            if effects.contains(&Effect::ApplyConfig) {
+                self.apply_config();
+            }
             self.publish();
+        } else if effects.contains(&Effect::ApplyConfig) {
+            self.apply_config();
         }
         for effect in effects {
             self.act(effect).await;
@@ -165,7 +205,6 @@ impl Runner {
         match effect {
             Effect::StopWork => self.stop_work(STOP_TIMEOUT).await,
             Effect::Work(phase) => self.start_work(phase),
-            Effect::RefreshUrl => self.refresh_url(),
             Effect::WriteReport(report) => {
                 if let Some(failure) = &report.failure {
                     tracing::warn!(deployment.id = %report.deployment_id, status = %report.status, code = %failure.code, reason = failure.message, "the attempt did not work");
@@ -185,7 +224,12 @@ impl Runner {
             }
             Effect::CleanUp { .. } => work::clean_up(&self.context, &self.state).await,
             Effect::Restore { except } => work::restore(&self.context, &self.state, except.as_ref()).await,
-            Effect::ApplyConfig => self.apply_config(),
+            // Done before the state was published.
+            Effect::ApplyConfig => {}
+            Effect::SayConfigReturned { version } => tracing::error!(
+                config.version = version,
+                "the configuration is taken back: the control plane could not be reached since it was applied"
+            ),
         }
     }
 
@@ -193,7 +237,7 @@ impl Runner {
         let Some(attempt) = self.state.attempt.clone() else { return };
         if phase == Phase::Downloading {
             self.context.download.done_bytes.store(0, Ordering::Relaxed);
-            self.refresh_url();
+            self.context.download.lease_expires_millis.store(0, Ordering::Relaxed);
         }
         let clock = *self.clock.get_or_insert_with(|| AttemptClock {
             since: Instant::now(),
@@ -206,13 +250,6 @@ impl Runner {
         let deployment_id = attempt.deployment_id;
         let job = Job { context: self.context.clone(), attempt, slot, deadline, stop: stop.clone() };
         self.work = Some(Work { deployment_id, phase, stop, task: tokio::spawn(job.run()) });
-    }
-
-    /// Tells a download that waits for an address, also when it is the same one: the control plane stands by it.
-    fn refresh_url(&self) {
-        if let Some(attempt) = &self.state.attempt {
-            self.context.download.url.send_replace(attempt.download_url.clone());
-        }
     }
 
     /// Ends the running work; what it led to does not count any more.
@@ -244,6 +281,8 @@ impl Runner {
         if let (Some(attempt), Some(clock)) = (&mut self.state.attempt, &self.clock) {
             let spent = clock.spent_before + clock.since.elapsed();
             attempt.spent_millis = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX);
+            attempt.lease_expires_at =
+                attempt.lease_expires_at.max(Some(self.context.download.lease_expires_at()));
         }
     }
 

@@ -6,7 +6,9 @@ use clap::{Args, ValueEnum};
 use kernex_api::signing::KeyAlgorithm;
 use kernex_core::{DeviceConfig, LogLevel};
 
-use crate::{Error, config_file::ConfigFile, disk, paths::DataDir};
+use crate::{
+    Error, config_file::ConfigFile, context::DEFAULT_KEEP_RELEASES, disk, paths::DataDir, state::MAX_KEPT,
+};
 
 /// Largest file with a registration token.
 const MAX_TOKEN_BYTES: u64 = 4 * 1024;
@@ -57,6 +59,9 @@ pub struct SettingsArgs {
     /// TRACE, DEBUG, INFO, WARN or ERROR, until the control plane sends a configuration [default: INFO]
     #[arg(long, env = "LOG_LEVEL", value_name = "LEVEL")]
     pub log_level: Option<LogLevel>,
+    /// Complete releases of each bundle to keep, 2 to 20, so that a return to one needs no download [default: 3]
+    #[arg(long, env = "KERNEX_KEEP_RELEASES", value_name = "NUMBER")]
+    pub keep_releases: Option<u32>,
     /// How log lines look, on standard error
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
@@ -145,6 +150,8 @@ pub struct Settings {
     pub device_config: DeviceConfig,
     /// The interval was set on this device.
     pub own_interval: bool,
+    /// Complete releases of each bundle to keep.
+    pub keep_releases: usize,
 }
 
 impl DataArgs {
@@ -205,6 +212,7 @@ impl SettingsArgs {
             tags,
             device_config,
             own_interval: own_interval.is_some(),
+            keep_releases: keep_releases(self.keep_releases.or(config.keep_releases))?,
             config,
         })
     }
@@ -215,6 +223,16 @@ impl SettingsArgs {
         };
         let bytes = disk::read_limited(path, MAX_TOKEN_BYTES).map_err(Error::file("read", path))?;
         Ok(Some(Secret(String::from_utf8_lossy(&bytes).trim().to_owned())))
+    }
+}
+
+fn keep_releases(given: Option<u32>) -> Result<usize, Error> {
+    let number = given.map_or(DEFAULT_KEEP_RELEASES, |number| number as usize);
+    match (2..=MAX_KEPT).contains(&number) {
+        true => Ok(number),
+        false => {
+            Err(Error::Setting(format!("keep_releases is {number}, but must be between 2 and {MAX_KEPT}")))
+        }
     }
 }
 
@@ -273,6 +291,9 @@ mod tests {
         let line = ["x", "--data-dir", data_dir, "--control-plane", "http://x", "--polling-interval", "0"];
         let error = Line::try_parse_from(line).unwrap().settings.resolve().unwrap_err().to_string();
         assert_eq!(error, "polling_interval is 0, but must be between 1 and 86400 seconds");
+        let line = ["x", "--data-dir", data_dir, "--control-plane", "http://x", "--keep-releases", "1"];
+        let error = Line::try_parse_from(line).unwrap().settings.resolve().unwrap_err().to_string();
+        assert_eq!(error, "keep_releases is 1, but must be between 2 and 20");
         let line =
             ["x", "--data-dir", data_dir, "--control-plane", "http://x", "--registration-token", "kr_secret"];
         let settings = Line::try_parse_from(line).unwrap().settings.resolve().unwrap();

@@ -1,6 +1,8 @@
 //! What the agent is doing and how far it is: the one value that survives a power cut.
 
+mod content;
 mod file;
+mod trial;
 
 use std::collections::BTreeMap;
 
@@ -10,10 +12,15 @@ use kernex_core::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use content::FailedContent;
+pub(crate) use content::is_of_content;
 pub use file::{FORMAT, StateFile};
+pub use trial::{ConfigHold, ConfigTrial};
 
 /// Characters of the digest in a release's folder name: 64 bits tell apart whatever one device ever holds.
 const FOLDER_DIGEST_CHARS: usize = 16;
+/// More releases of one name than this are not remembered.
+pub const MAX_KEPT: usize = 20;
 
 /// Everything that the agent must not forget.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +38,15 @@ pub struct AgentState {
     pub config: Option<DeviceConfig>,
     /// Its version; 1 is the default configuration.
     pub config_version: u64,
+    /// The configuration has not been in contact with the control plane yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_trial: Option<ConfigTrial>,
+    /// A version of the configuration that cut the device off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_hold: Option<ConfigHold>,
+    /// Bytes that are known to be of no use, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed_content: Vec<FailedContent>,
     /// The signing counter.
     pub last_timestamp_millis: i64,
     /// How much the control plane's clock is ahead.
@@ -44,6 +60,35 @@ pub struct Slot {
     pub current: Option<Release>,
     /// In use before.
     pub previous: Option<Release>,
+    /// Every release that was committed and may still be on the disk, newest first; current and previous among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Release>,
+}
+
+impl Slot {
+    /// Takes a release into use; what was in use before becomes the previous one, unless it is the same.
+    pub fn commit(&mut self, release: &Release) {
+        let replaced = self.current.replace(release.clone());
+        if let Some(old) = replaced.filter(|old| !old.is_same(release)) {
+            self.kept.retain(|kept| !kept.is_same(&old));
+            self.kept.insert(0, old.clone());
+            self.previous = Some(old);
+        }
+        self.kept.retain(|kept| !kept.is_same(release));
+        self.kept.insert(0, release.clone());
+        self.kept.truncate(MAX_KEPT);
+    }
+
+    /// The releases to keep when there are to be `count` of them: current and previous in any case.
+    pub fn needed(&self, count: usize) -> Vec<&Release> {
+        let mut needed: Vec<&Release> = [&self.current, &self.previous].into_iter().flatten().collect();
+        for release in &self.kept {
+            if needed.len() < count && !needed.iter().any(|other| other.is_same(release)) {
+                needed.push(release);
+            }
+        }
+        needed
+    }
 }
 
 /// One installed version of a bundle.
@@ -99,6 +144,9 @@ pub struct Attempt {
     pub restarts: u32,
     /// Why it returns to what was there before.
     pub failure: Option<Failure>,
+    /// Until when the control plane stands by the attempt, as far as this device was told; by the control plane's clock.
+    #[serde(default)]
+    pub lease_expires_at: Option<Timestamp>,
 }
 
 impl Attempt {
@@ -118,6 +166,7 @@ impl Attempt {
             spent_millis: 0,
             restarts: 0,
             failure: None,
+            lease_expires_at: Some(order.lease_expires_at),
         }
     }
 }
@@ -143,6 +192,8 @@ pub struct Order {
     pub timeout_secs: u32,
     /// When it came.
     pub received_at: Timestamp,
+    /// Until when the control plane stands by it.
+    pub lease_expires_at: Timestamp,
 }
 
 /// How far an attempt is.

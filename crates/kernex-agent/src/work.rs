@@ -1,11 +1,15 @@
 //! The work of an attempt's phases. Each piece may be repeated from its beginning at any time.
 
 mod activate;
+mod authority;
 mod bundle;
 mod check;
 mod clean_up;
 mod download;
+mod interruptible;
+mod pace;
 mod part;
+mod space;
 mod stage;
 mod verify;
 
@@ -16,11 +20,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use clean_up::{clean_up, make_room, restore};
+pub use pace::DownloadTerms;
 
 use crate::{
     context::Context,
     machine::Event,
-    state::{Attempt, Failure, Phase, Slot},
+    quarantine,
+    state::{Attempt, Failure, Phase, Slot, is_of_content},
 };
 
 /// One phase's work.
@@ -61,7 +67,25 @@ impl Job {
         match outcome {
             Ok(Done::Completed) => Event::Completed { deployment_id, phase },
             Ok(Done::FoundStaged) => Event::FoundStaged { deployment_id },
-            Err(failure) => Event::Failed { deployment_id, phase, failure },
+            Err(failure) => {
+                if matches!(phase, Phase::Verifying | Phase::Staging) && is_of_content(failure.code) {
+                    self.quarantine(&failure).await;
+                }
+                Event::Failed { deployment_id, phase, failure }
+            }
+        }
+    }
+
+    /// Puts bytes that are of no use aside; when that is not possible nobody will miss them.
+    async fn quarantine(&self, failure: &Failure) {
+        let (data, attempt, failure) = (self.context.data.clone(), self.attempt.clone(), failure.clone());
+        let now = self.context.client.corrected_now();
+        let kept =
+            tokio::task::spawn_blocking(move || quarantine::keep(&data, &attempt, &failure, now)).await;
+        match kept {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the bundle cannot be put into quarantine"),
+            Err(error) => tracing::warn!(%error, "putting the bundle into quarantine was interrupted"),
         }
     }
 }

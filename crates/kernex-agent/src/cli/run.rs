@@ -7,7 +7,7 @@ use clap::Args;
 use kernex_core::{DeviceId, DeviceStatus};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{Mutex, Notify, mpsc, watch},
+    sync::{mpsc, watch},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -15,17 +15,15 @@ use super::connect::{Connection, connect};
 use crate::{
     AGENT_VERSION, Error,
     backoff::Backoff,
-    context::{Context, DownloadStatus, Snapshot},
+    context::{Context, Snapshot},
     link::Link,
     lock::Lock,
     log_queue::LogQueue,
     machine::Event,
-    process::RunnerProgram,
     runner::Runner,
     settings::{Settings, SettingsArgs},
     state::{AgentState, StateFile},
     telemetry,
-    workload::Supervisor,
 };
 
 /// Commands come a few at a time, and are sent again when they are not heard.
@@ -88,20 +86,14 @@ fn build_context(
     connection: &Connection,
     logs: LogQueue,
 ) -> Arc<Context> {
-    let program = RunnerProgram::default();
+    let snapshot = Snapshot::of(state, &settings.device_config, settings.own_interval);
     Arc::new(Context {
-        data: settings.data.clone(),
-        client: connection.client.clone(),
-        http: connection.http.clone(),
-        supervisor: Mutex::new(Supervisor::new(program.clone())),
-        program,
         device_type: settings.device_type.clone(),
         logs,
-        snapshot: watch::Sender::new(Snapshot::of(state, &settings.device_config, settings.own_interval)),
-        download: DownloadStatus::default(),
+        snapshot: watch::Sender::new(snapshot),
         deploy_timeout_secs: settings.device_config.deploy_timeout.into(),
-        cannot_save: false.into(),
-        wake: Notify::new(),
+        keep_releases: settings.keep_releases,
+        ..Context::new(settings.data.clone(), connection.client.clone(), connection.http.clone())
     })
 }
 

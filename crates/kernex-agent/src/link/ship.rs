@@ -35,37 +35,36 @@ impl Link {
         Ok(())
     }
 
-    /// Ships lines of log, as long as there are some.
-    pub(super) async fn ship_logs(&mut self) -> Result<(), Error> {
-        loop {
-            let (lines, dropped) = self.context.logs.batch();
-            let mut entries: Vec<LogEntry> = Vec::new();
-            let mut bytes = 0;
-            for line in &lines {
-                bytes += size(line);
-                if !entries.is_empty() && bytes > MAX_BATCH_BYTES {
-                    break;
-                }
-                entries.push(entry(self.device_id, line));
+    /// Ships the oldest lines of log, if there are some. More than a batch goes out piece by piece, between heartbeats.
+    pub(super) async fn ship_batch(&mut self) -> Result<(), Error> {
+        let batch = self.context.logs.batch();
+        let mut entries: Vec<LogEntry> = Vec::new();
+        let mut bytes = 0;
+        for line in &batch.lines {
+            bytes += size(line);
+            if !entries.is_empty() && bytes > MAX_BATCH_BYTES {
+                break;
             }
-            let shipped = entries.len();
-            if shipped == 0 {
-                return Ok(());
-            }
-            if dropped > 0 {
-                entries.insert(0, dropped_note(self.device_id, dropped, &entries[0]));
-            }
-            match self.context.client.ship_logs(&entries).await {
-                Ok(_) => {}
-                // A device that waits for approval keeps its lines; others are of no use when they are refused.
-                Err(error) if error.status() == Some(403) => return Ok(()),
-                Err(error) if is_final(&error) => {
-                    tracing::debug!(%error, "lines of log are refused and dropped");
-                }
-                Err(error) => return Err(error),
-            }
-            self.context.logs.remove(shipped, dropped);
+            entries.push(entry(self.device_id, line));
         }
+        let shipped = entries.len();
+        if shipped == 0 {
+            return Ok(());
+        }
+        if batch.dropped > 0 {
+            entries.insert(0, dropped_note(self.device_id, batch.dropped, &entries[0]));
+        }
+        match self.context.client.ship_logs(&entries).await {
+            Ok(_) => {}
+            // A device that waits for approval keeps its lines; others are of no use when they are refused.
+            Err(error) if error.status() == Some(403) => return Ok(()),
+            Err(error) if is_final(&error) => {
+                tracing::debug!(%error, "lines of log are refused and dropped");
+            }
+            Err(error) => return Err(error),
+        }
+        self.context.logs.remove(&batch, shipped);
+        Ok(())
     }
 }
 
@@ -108,7 +107,7 @@ fn dropped_note(device_id: DeviceId, dropped: u64, next: &LogEntry) -> LogEntry 
     LogEntry {
         device_id,
         level: LogLevel::Warn,
-        message: format!("{dropped} older lines were dropped"),
+        message: format!("{dropped} lines were dropped before this one"),
         timestamp: next.timestamp,
         fields: None,
     }

@@ -22,6 +22,7 @@ pub(super) fn order(number: u64, version: &str) -> Order {
         download_url: "/one".to_owned(),
         timeout_secs: 60,
         received_at: Timestamp::from_millis(0),
+        lease_expires_at: Timestamp::from_millis(60_000),
     }
 }
 
@@ -121,8 +122,55 @@ fn a_command_for_what_is_in_work_or_waits_to_be_reported_is_not_begun_again() {
     assert_eq!(step(state.clone(), ordered(order(7, "3"))), (state.clone(), Vec::new()), "one at a time");
     let (state, _) = step(state, failed(Phase::Verifying, FailureCode::Checksum));
     assert_eq!(step(state.clone(), ordered(order(1, "2"))), (state.clone(), Vec::new()));
-    let (state, effects) = step(state, ordered(Order { attempt: 2, ..order(1, "2") }));
-    assert_eq!((state.attempt.unwrap().attempt, effects.len()), (2, 1), "a later attempt is a new try");
+}
+
+#[test]
+fn a_later_attempt_is_a_new_try_unless_the_bytes_themselves_were_the_reason() {
+    let later = || ordered(Order { attempt: 2, ..order(1, "2") });
+    for code in
+        [FailureCode::Download, FailureCode::DiskFull, FailureCode::Incompatible, FailureCode::Internal]
+    {
+        let (state, _) = step(working(Phase::Staging, None), failed(Phase::Staging, code));
+        let (state, effects) = step(state, later());
+        assert_eq!((state.attempt.unwrap().attempt, effects.len()), (2, 1), "{code}");
+    }
+    for code in [FailureCode::Checksum, FailureCode::Unpack, FailureCode::Manifest] {
+        let (state, _) = step(working(Phase::Staging, None), failed(Phase::Staging, code));
+        let (state, _) = step(state.clone(), Event::Acknowledged { seq: state.reports[0].seq });
+        let (state, effects) = step(state, later());
+        assert!(state.attempt.is_none() && !effects.iter().any(|effect| matches!(effect, Effect::Work(_))));
+        assert_eq!(outcome(&state), (ResultStatus::Failed, Some(code)), "the same result at once");
+        assert_eq!(state.reports[0].attempt, 2);
+        let (state, effects) = step(state, ordered(order(9, "2")));
+        assert!(
+            state.attempt.is_some() && effects == [Effect::Work(Phase::Downloading)],
+            "another deployment"
+        );
+    }
+}
+
+#[test]
+fn what_failed_when_it_ran_is_tried_again() {
+    let (state, _) =
+        step(working(Phase::Activating, None), failed(Phase::Activating, FailureCode::ScriptFailed));
+    let (state, _) = step(state, completed(Phase::RollingBack));
+    let (state, _) = step(state, ordered(Order { attempt: 2, ..order(1, "2") }));
+    assert_eq!(state.attempt.unwrap().attempt, 2);
+}
+
+#[test]
+fn committed_releases_are_remembered_newest_first_and_enough_of_them_are_needed() {
+    let mut slot = crate::state::Slot::default();
+    for version in ["1", "2", "3", "2", "4"] {
+        slot.commit(&release(version));
+    }
+    let versions = |releases: Vec<&Release>| -> Vec<String> {
+        releases.into_iter().map(|release| release.version.to_string()).collect()
+    };
+    assert_eq!(versions(slot.kept.iter().collect()), ["4", "2", "3", "1"]);
+    assert_eq!(versions(slot.needed(3)), ["4", "2", "3"]);
+    assert_eq!(versions(slot.needed(2)), ["4", "2"]);
+    assert_eq!(versions(slot.needed(0)), ["4", "2"], "current and previous in any case");
 }
 
 #[test]

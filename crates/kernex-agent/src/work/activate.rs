@@ -7,7 +7,7 @@ use kernex_core::{BundleName, DeploymentKind};
 use tokio::time::Instant;
 
 use super::{
-    Done, Job,
+    Done, Job, authority,
     bundle::{read_manifest, workload_spec},
     local_failure,
 };
@@ -25,8 +25,10 @@ const MAX_SHIPPED_LINES: usize = 200;
 pub(super) async fn activate(job: &Job) -> Result<Done, Failure> {
     let manifest = job.manifest()?;
     let name = &job.attempt.bundle_name;
-    job.context.supervisor.lock().await.stop(name).await;
     let data = &job.context.data;
+    let has_begun = points_at(&data.current(name), &job.attempt.release);
+    authority::confirm_activation(job, has_begun && job.attempt.restarts > 0).await?;
+    job.context.supervisor.lock().await.stop(name).await;
     disk::make_dir(&data.bundle_data(name), 0o755)
         .map_err(|error| local_failure("the data folder cannot be made", &error))?;
     point_current(&job.context, name, Some(&job.attempt.release))?;
@@ -107,6 +109,11 @@ pub(super) fn point_current(
 ) -> Result<(), Failure> {
     point(&context.data.current(name), release)
         .map_err(|error| local_failure("`current` cannot be switched", &error))
+}
+
+/// Whether a link points at a release.
+pub(super) fn points_at(link: &Path, release: &Release) -> bool {
+    std::fs::read_link(link).is_ok_and(|target| target == Path::new("releases").join(release.folder()))
 }
 
 /// Points a link at a release, or removes it. Relative, so that the data folder can move.

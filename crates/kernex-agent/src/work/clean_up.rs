@@ -9,22 +9,25 @@ use crate::{
     context::Context,
     disk,
     paths::DataDir,
+    quarantine,
     state::{AgentState, Slot},
 };
 
 /// Enough for several generations of the state and reports on the way back from a bundle that filled the disk.
 const BALLAST_BYTES: u64 = 1024 * 1024;
 
-/// Removes from staging what does not belong to the attempt in work, and releases that are neither current nor previous.
+/// Removes from staging what does not belong to the attempt in work, and releases that are too many.
 ///
 /// Failing to clean up is logged and tried again after the next attempt and at the next start.
 pub async fn clean_up(context: &Context, state: &AgentState) {
-    let (data, state) = (context.data.clone(), state.clone());
+    let (data, state, count) = (context.data.clone(), state.clone(), context.keep_releases);
+    let now = context.client.corrected_now();
     let cleaned = tokio::task::spawn_blocking(move || {
         sync_links(&data, &state, None)?;
         clean_staging(&data, &state)?;
         disk::take_space(&data.ballast(), BALLAST_BYTES)?;
-        state.slots.iter().try_for_each(|(name, slot)| prune(&data, name, slot))
+        quarantine::limit(&data, now)?;
+        prune_all(&data, &state, count)
     });
     match cleaned.await {
         Ok(Err(error)) => tracing::warn!(%error, "cleaning up failed"),
@@ -39,6 +42,11 @@ pub async fn restore(context: &Context, state: &AgentState, except: Option<&Bund
         tracing::error!(%error, "the links to releases cannot be restored");
     }
     if let Err(error) = clean_staging(&context.data, state) {
+        tracing::warn!(%error, "cleaning up failed");
+    }
+    let pruned = prune_all(&context.data, state, context.keep_releases);
+    if let Err(error) = pruned.and_then(|()| quarantine::limit(&context.data, context.client.corrected_now()))
+    {
         tracing::warn!(%error, "cleaning up failed");
     }
     // Not every file system can; without it a full disk holds the agent up until there is space.
@@ -64,7 +72,7 @@ fn sync_links(data: &DataDir, state: &AgentState, except: Option<&BundleName>) -
 pub fn make_room(context: &Context, state: &AgentState) {
     let cleaned = disk::remove_file_if_there(&context.data.ballast());
     let cleaned = cleaned.and_then(|()| match state.attempt {
-        None => clean_staging(&context.data, state),
+        None => quarantine::clear(&context.data).and_then(|()| clean_staging(&context.data, state)),
         Some(_) => Ok(()),
     });
     if let Err(error) = cleaned {
@@ -85,12 +93,17 @@ fn clean_staging(data: &DataDir, state: &AgentState) -> io::Result<()> {
     Ok(())
 }
 
-fn prune(data: &DataDir, name: &BundleName, slot: &Slot) -> io::Result<()> {
-    let needed: BTreeSet<OsString> = [&slot.current, &slot.previous]
-        .into_iter()
-        .flatten()
-        .map(|release| release.folder().into())
-        .collect();
+/// Every bundle but the one that is being worked on, whose new release is not in the state yet.
+fn prune_all(data: &DataDir, state: &AgentState, count: usize) -> io::Result<()> {
+    let working = state.attempt.as_ref().map(|attempt| &attempt.bundle_name);
+    let others = state.slots.iter().filter(|(name, _)| Some(*name) != working);
+    others.into_iter().try_for_each(|(name, slot)| prune(data, name, slot, count))
+}
+
+/// Removes releases of a bundle: `count` stay, current and previous in any case.
+pub(super) fn prune(data: &DataDir, name: &BundleName, slot: &Slot, count: usize) -> io::Result<()> {
+    let needed: BTreeSet<OsString> =
+        slot.needed(count).into_iter().map(|release| release.folder().into()).collect();
     let releases = data.releases(name);
     if !releases.is_dir() {
         return Ok(());

@@ -4,8 +4,9 @@ use std::{fs, io::BufReader, path::Path};
 
 use kernex_bundle::{ArchiveError, Limits, Manifest, Platform, Unpacked, check_references, unpack};
 use kernex_core::FailureCode;
+use tokio_util::sync::CancellationToken;
 
-use super::{Done, Job, blocking, download::reserve, local_failure};
+use super::{Done, Job, blocking, interruptible::Interruptible, local_failure, space::reserve};
 use crate::{AGENT_VERSION, disk, state::Failure};
 
 /// Unpacks and checks; the release is there completely or not at all.
@@ -15,7 +16,8 @@ pub(super) async fn stage(job: &Job) -> Result<Done, Failure> {
     }
     let archive = job.context.data.part(job.attempt.deployment_id);
     let dest = job.context.data.unpacking(job.attempt.deployment_id);
-    let unpacking = blocking(move || unpack_archive(&archive, &dest));
+    let stop = job.stop.clone();
+    let unpacking = blocking(move || unpack_archive(&archive, &dest, &stop));
     let unpacked = tokio::select! {
         outcome = unpacking => outcome?,
         () = job.stop.cancelled() => return Err(Failure::new(FailureCode::Cancelled, "unpacking was stopped")),
@@ -35,10 +37,10 @@ pub(super) async fn stage(job: &Job) -> Result<Done, Failure> {
     Ok(Done::Completed)
 }
 
-fn unpack_archive(archive: &Path, dest: &Path) -> Result<Unpacked, Failure> {
+fn unpack_archive(archive: &Path, dest: &Path, stop: &CancellationToken) -> Result<Unpacked, Failure> {
     let failed = |error: std::io::Error| local_failure("the bundle cannot be unpacked", &error);
     disk::remove_tree(dest).map_err(failed)?;
-    let reader = BufReader::new(fs::File::open(archive).map_err(failed)?);
+    let reader = BufReader::new(Interruptible::new(fs::File::open(archive).map_err(failed)?, stop));
     let space = disk::space(archive).map_err(failed)?;
     // The control plane has bounded the size already; here the disk does.
     let room = space.free_bytes.saturating_sub(reserve(space));
@@ -52,7 +54,15 @@ fn unpack_archive(archive: &Path, dest: &Path) -> Result<Unpacked, Failure> {
             }
             _ => FailureCode::Unpack,
         };
-        Failure::new(code, format!("the bundle cannot be unpacked: {error}"))
+        let figures = match code {
+            FailureCode::DiskFull => format!(
+                "; the disk had {} bytes free before, and {} must stay free",
+                space.free_bytes,
+                reserve(space)
+            ),
+            _ => String::new(),
+        };
+        Failure::new(code, format!("the bundle cannot be unpacked: {error}{figures}"))
     })
 }
 
@@ -60,8 +70,10 @@ fn unpack_archive(archive: &Path, dest: &Path) -> Result<Unpacked, Failure> {
 async fn fetch_manifest(job: &Job, unpacked: &Unpacked) -> Result<Manifest, Failure> {
     let failed =
         |error: String| Failure::new(FailureCode::Manifest, format!("the manifest cannot be used: {error}"));
-    let bytes = job.context.client.bundle_manifest(job.attempt.release.bundle_id).await;
-    let manifest = Manifest::parse(&bytes.map_err(|error| failed(error.to_string()))?);
+    let bytes = job.context.client.bundle_manifest(job.attempt.release.bundle_id).await.map_err(|error| {
+        Failure::new(FailureCode::Download, format!("the manifest cannot be fetched: {error}"))
+    })?;
+    let manifest = Manifest::parse(&bytes);
     let manifest = manifest.map_err(|error| failed(error.to_string()))?;
     check_references(&manifest, &unpacked.inspection.files).map_err(|error| failed(error.to_string()))?;
     Ok(manifest)

@@ -1,29 +1,62 @@
 //! Verifying: the digest of what is on the disk.
 
-use kernex_bundle::sha256_file;
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
+
+use kernex_bundle::{Digest, HashingReader};
 use kernex_core::FailureCode;
+use tokio_util::sync::CancellationToken;
 
-use super::{Done, Job, blocking, local_failure};
-use crate::{disk, state::Failure};
+use super::{Done, Job, blocking, interruptible::Interruptible, local_failure};
+use crate::state::Failure;
 
-/// Compares the digest; what is wrong is removed, so that nothing goes on from it.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Compares the digest of what is on the disk, not of what came over the wire.
 pub(super) async fn verify(job: &Job) -> Result<Done, Failure> {
     let path = job.context.data.part(job.attempt.deployment_id);
-    let info = job.context.data.part_info(job.attempt.deployment_id);
-    let wanted = job.attempt.release.digest.clone();
+    let (wanted, stop) = (job.attempt.release.digest.clone(), job.stop.clone());
     blocking(move || {
         let (digest, size) =
-            sha256_file(&path).map_err(|error| local_failure("the download cannot be read", &error))?;
+            digest_of(&path, &stop).map_err(|error| local_failure("the download cannot be read", &error))?;
         let digest = digest.to_string();
         if digest == wanted {
             return Ok(Done::Completed);
-        }
-        for path in [&info, &path] {
-            disk::remove_file_if_there(path)
-                .map_err(|error| local_failure("the download cannot be removed", &error))?;
         }
         let message = format!("the {size} bytes that came have the SHA-256 {digest}, promised was {wanted}");
         Err(Failure::new(FailureCode::Checksum, message))
     })
     .await
+}
+
+fn digest_of(path: &Path, stop: &CancellationToken) -> io::Result<(Digest, u64)> {
+    let mut reader = HashingReader::new(Interruptible::new(File::open(path)?, stop));
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(reader.finish()),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashing_ends_when_the_work_is_to_stop() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        std::fs::write(&path, "abc").unwrap();
+        let stop = CancellationToken::new();
+        assert_eq!(digest_of(&path, &stop).unwrap(), (Digest::of(b"abc"), 3));
+        stop.cancel();
+        assert!(digest_of(&path, &stop).is_err());
+    }
 }

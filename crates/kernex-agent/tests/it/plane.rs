@@ -1,7 +1,8 @@
 //! A control plane of a hundred lines: says what a test wants, remembers what it heard, and misbehaves on request.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
+    io::Read as _,
     sync::{Arc, Mutex},
 };
 
@@ -27,6 +28,12 @@ pub(crate) enum Fault {
     Refuse,
     /// The bytes stop coming, and the connection stays open.
     Stall(usize),
+    /// After this many bytes a byte comes now and then.
+    Crawl(usize),
+    /// 206 as it was asked for, of other content.
+    OtherContent,
+    /// So many bytes less are promised and sent than there are.
+    Shorten(usize),
 }
 
 #[derive(Default)]
@@ -36,7 +43,14 @@ struct Shared {
     results: Vec<Value>,
     keys: Vec<String>,
     logs: Vec<String>,
-    bundle: Vec<u8>,
+    /// By digest.
+    bundles: BTreeMap<String, Vec<u8>>,
+    replaced: Option<Vec<u8>>,
+    withdrawn: Vec<String>,
+    refuse_orders: usize,
+    orders: usize,
+    compressed_batches: usize,
+    urls: Vec<String>,
     faults: VecDeque<Fault>,
     ranges: Vec<String>,
     refuse_results: usize,
@@ -68,23 +82,58 @@ impl Plane {
         self.address.clone()
     }
 
-    /// Wants a bundle of these bytes installed, until its result comes.
+    /// Wants a bundle of these bytes installed, and nothing else, until its result comes.
     pub(crate) fn deploy(&self, number: u64, version: &str, bytes: Vec<u8>) {
+        self.shared.lock().unwrap().commands.clear();
+        self.also(self.order_for("default", number, version, bytes));
+    }
+
+    /// What `deploy` sends, to be changed by the caller.
+    pub(crate) fn order_for(&self, name: &str, number: u64, version: &str, bytes: Vec<u8>) -> Value {
         let checksum = kernex_bundle::Digest::of(&bytes).to_string();
         let command = json!({
             "type": "deploy", "deployment_id": deployment(number), "attempt": 1,
-            "bundle_id": "00000000-0000-7000-8000-000000000002", "bundle_name": "default", "bundle_version": version,
-            "checksum_sha256": checksum, "size_bytes": bytes.len(), "download_url": "/api/v1/bundles/b?cap=1",
+            "bundle_id": "00000000-0000-7000-8000-000000000002", "bundle_name": name, "bundle_version": version,
+            "checksum_sha256": checksum, "size_bytes": bytes.len(), "download_url": format!("/api/v1/bundles/{checksum}?cap=0"),
             "timeout_secs": 60, "lease_expires_at": "2026-01-01T00:00:00Z",
         });
-        let mut shared = self.shared.lock().unwrap();
-        shared.bundle = bytes;
-        shared.commands = vec![command];
+        self.shared.lock().unwrap().bundles.insert(checksum, bytes);
+        command
+    }
+
+    /// Wants this, too.
+    pub(crate) fn also(&self, command: Value) {
+        self.shared.lock().unwrap().commands.push(command);
     }
 
     /// Serves other bytes than were promised.
     pub(crate) fn replace_bytes(&self, bytes: Vec<u8>) {
-        self.shared.lock().unwrap().bundle = bytes;
+        self.shared.lock().unwrap().replaced = Some(bytes);
+    }
+
+    /// The deployment is not meant for the device any more; no heartbeat says so.
+    pub(crate) fn withdraw(&self, number: u64) {
+        self.shared.lock().unwrap().withdrawn.push(deployment(number));
+    }
+
+    /// The next questions for orders are answered with 503.
+    pub(crate) fn refuse_orders(&self, count: usize) {
+        self.shared.lock().unwrap().refuse_orders = count;
+    }
+
+    /// How often the device asked whether a deployment still stands.
+    pub(crate) fn orders(&self) -> usize {
+        self.shared.lock().unwrap().orders
+    }
+
+    /// How many batches of lines came compressed.
+    pub(crate) fn compressed_batches(&self) -> usize {
+        self.shared.lock().unwrap().compressed_batches
+    }
+
+    /// The addresses that bytes were fetched from.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.shared.lock().unwrap().urls.clone()
     }
 
     pub(crate) fn command(&self, command: Value) {
@@ -149,7 +198,7 @@ impl Plane {
             bytes.drain(..used);
             let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
             if target.starts_with("/api/v1/bundles/") {
-                if !self.send_bundle(&mut stream, &head).await {
+                if !self.send_bundle(&mut stream, &target, &head).await {
                     return;
                 }
                 continue;
@@ -167,8 +216,17 @@ impl Plane {
     }
 
     fn answer(&self, target: &str, head: &str, body: &[u8]) -> (u16, Value) {
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let mut shared = self.shared.lock().unwrap();
+        let mut plain = body.to_vec();
+        if header(head, "content-encoding").as_deref() == Some("gzip") {
+            plain.clear();
+            flate2::read::GzDecoder::new(body).read_to_end(&mut plain).unwrap();
+            shared.compressed_batches += 1;
+        }
+        let body: Value = serde_json::from_slice(&plain).unwrap_or_default();
+        if target.ends_with("/order") {
+            return shared.order(target.split('/').nth(4).unwrap_or_default());
+        }
         if target.ends_with("/register") {
             return (201, json!({"device_id": DEVICE, "status": "pending_approval"}));
         }
@@ -202,12 +260,20 @@ impl Plane {
     }
 
     /// Sends the bundle's bytes, or what the next fault makes of them; whether the connection goes on.
-    async fn send_bundle(&self, stream: &mut TcpStream, head: &str) -> bool {
+    async fn send_bundle(&self, stream: &mut TcpStream, target: &str, head: &str) -> bool {
         let (bundle, fault) = {
             let mut shared = self.shared.lock().unwrap();
             shared.ranges.push(header(head, "range").unwrap_or_default());
-            (shared.bundle.clone(), shared.faults.pop_front())
+            shared.urls.push(target.to_owned());
+            let digest = target.split(['/', '?']).nth(4).unwrap_or_default();
+            let bytes = shared.replaced.clone().or_else(|| shared.bundles.get(digest).cloned());
+            (bytes.unwrap_or_default(), shared.faults.pop_front())
         };
+        let bundle = match fault {
+            Some(Fault::Shorten(by)) => bundle[..bundle.len() - by].to_vec(),
+            _ => bundle,
+        };
+        let etag = if fault == Some(Fault::OtherContent) { "other" } else { "e" };
         let first = header(head, "range")
             .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok())
             .filter(|first| *first > 0 && fault != Some(Fault::IgnoreRange));
@@ -227,13 +293,21 @@ impl Plane {
             }
             (_, None) => "HTTP/1.1 200 x\r\n".to_owned(),
         };
-        let answer = format!("{answer}etag: \"e\"\r\ncontent-length: {}\r\n\r\n", total - from);
+        let answer = format!("{answer}etag: \"{etag}\"\r\ncontent-length: {}\r\n\r\n", total - from);
         let end = match fault {
-            Some(Fault::Break(bytes) | Fault::Stall(bytes)) => total.min(from + bytes),
+            Some(Fault::Break(bytes) | Fault::Stall(bytes) | Fault::Crawl(bytes)) => total.min(from + bytes),
             _ => total,
         };
         let sent = stream.write_all(answer.as_bytes()).await.is_ok()
             && stream.write_all(&bundle[from..end]).await.is_ok();
+        if let Some(Fault::Crawl(_)) = fault {
+            for byte in &bundle[end..] {
+                if stream.write_all(&[*byte]).await.is_err() {
+                    return false;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        }
         if let Some(Fault::Stall(_)) = fault {
             std::future::pending::<()>().await;
         }
@@ -244,6 +318,27 @@ impl Plane {
         let text = problem(status, "forbidden").to_string();
         let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n{text}", text.len());
         stream.write_all(answer.as_bytes()).await.is_ok()
+    }
+}
+
+impl Shared {
+    /// The order as it stands, with a new address each time.
+    fn order(&mut self, id: &str) -> (u16, Value) {
+        self.orders += 1;
+        if self.refuse_orders > 0 {
+            self.refuse_orders -= 1;
+            return (503, problem(503, "unavailable"));
+        }
+        let is_open = !self.withdrawn.iter().any(|withdrawn| withdrawn == id);
+        match self.commands.iter().find(|command| is_open && command["deployment_id"] == id) {
+            Some(command) => {
+                let mut order = command.clone();
+                let digest = order["checksum_sha256"].as_str().unwrap_or_default();
+                order["download_url"] = format!("/api/v1/bundles/{digest}?cap={}", self.orders).into();
+                (200, order)
+            }
+            None => (410, problem(410, "gone")),
+        }
     }
 }
 
