@@ -26,17 +26,18 @@ pub use server::{ServerProcess, ServerSetup};
 /// How long a program may take to end after SIGTERM.
 const END_DEADLINE: Duration = Duration::from_secs(60);
 
-/// The path of one of our programs, built beside the running test.
+/// The path of one of our programs, built beside the running test or program.
 pub fn program(name: &str) -> PathBuf {
-    let test = env::current_exe().expect("the test knows its own path");
-    let folder = test.ancestors().nth(2).expect("cargo puts tests into target/PROFILE/deps");
-    let program = folder.join(name);
-    assert!(
-        program.is_file(),
-        "{} is not built: run `cargo build --workspace --all-targets` first, or `cargo xtask test`, which does",
-        program.display()
-    );
-    program
+    let running = env::current_exe().expect("a program knows its own path");
+    // cargo puts programs into target/PROFILE, and tests into target/PROFILE/deps.
+    let found =
+        running.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| {
+        panic!(
+            "{name} is not built beside {}: run `cargo build --workspace --all-targets` first, or `cargo xtask test`, which does",
+            running.display()
+        )
+    })
 }
 
 /// A command without the settings of whoever runs the tests.
