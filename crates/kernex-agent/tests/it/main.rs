@@ -5,6 +5,7 @@
 mod deploy;
 mod downloads;
 mod keys;
+mod pace;
 mod plane;
 mod processes;
 mod support;
