@@ -225,12 +225,13 @@ async fn a_bad_bundle_is_quarantined_and_not_fetched_again_for_the_same_deployme
     until("a result", || !plane.results().is_empty()).await;
     let first = plane.results()[0].clone();
     assert_eq!(first["error_code"], "unpack", "{first}");
+    let saved = || std::fs::read_to_string(dir.path().join("state.json")).unwrap_or_default();
+    until("the note that it was taken", || saved().contains("\"reports\": []")).await;
     agent.kill().await;
     let mut again = plane.order_for("default", 1, "1.0.0", bad.clone());
     again["attempt"] = 2.into();
     plane.also(again);
     let agent = Agent::start(dir.path(), &plane.address());
-    // The first result may come twice: the agent was killed before it noted that it was taken.
     until("the same result", || plane.results().last().is_some_and(|result| result["attempt"] == 2)).await;
     assert_eq!(plane.results().last().unwrap()["error_message"], first["error_message"]);
     assert_eq!(plane.ranges().len(), 1, "fetched once");
