@@ -12,7 +12,7 @@ use http::{HeaderMap, header, request::Parts};
 use http_body_util::BodyExt as _;
 use kernex_api::{ErrorCode, MAX_JSON_BODY_BYTES};
 use kernex_core::{BundleId, DeploymentId, DeviceId, RegistrationTokenId};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -120,7 +120,9 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
-        let detail = match (cause.is_data(), path.as_str()) {
+        // A `null` in the place of a word counts as a fault of the syntax.
+        let is_json = cause.is_data() || serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+        let detail = match (is_json, path.as_str()) {
             (false, _) => format!("the body is not valid JSON: {cause}"),
             (true, "." | "?") => format!("the body is not as expected: {cause}"),
             (true, path) => format!("the body is not as expected: {path}: {cause}"),
@@ -141,6 +143,10 @@ impl<S: Send + Sync, T: DeserializeOwned + 'static> FromRequestParts<S> for Quer
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
+        // No name or text has one, and PostgreSQL does not take it.
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(ApiError::invalid("the query holds a zero byte"));
+        }
         let Query(value) = parts.extract::<Query<T>>().await.map_err(|error| {
             ApiError::invalid(format!("the query is not as expected: {}", cause_of(&error)))
         })?;

@@ -6,7 +6,7 @@ use kernex_api::{
     auth::{LoginRequest, LoginResponse},
 };
 
-use super::token;
+use super::{check_username, token};
 use crate::{
     AppState,
     error::{ApiError, ApiResult},
@@ -27,7 +27,10 @@ pub(super) async fn login(
     body: JsonBody<LoginRequest>,
 ) -> ApiResult<Json<LoginResponse>> {
     let LoginRequest { username, password } = body.value;
-    let user = state.store().find_user_by_name(&username).await?;
+    let user = match check_username(&username) {
+        Ok(()) => state.store().find_user_by_name(&username).await?,
+        Err(_) => None,
+    };
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     let fits = state.passwords().verify(&password, hash).await?;
     let Some(user) = user.filter(|_| fits) else {

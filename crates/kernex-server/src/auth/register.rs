@@ -45,7 +45,9 @@ pub(super) async fn register(
     };
     check_username(&request.username)?;
     check_new_password(&request.password)?;
-    if request.email.as_ref().is_some_and(|email| email.len() > 254 || !email.contains('@')) {
+    let is_address =
+        |email: &str| email.len() <= 254 && email.contains('@') && !email.chars().any(char::is_control);
+    if !request.email.as_deref().is_none_or(is_address) {
         return Err(ApiError::invalid("email must hold an @ and have at most 254 characters"));
     }
     let new = NewUser {

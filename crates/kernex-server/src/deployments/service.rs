@@ -17,9 +17,6 @@ use crate::{
     idempotency,
 };
 
-/// Names of things in an error's sentence are cut to so many.
-const MAX_NAMED: usize = 10;
-
 /// A deployment that passed every check.
 #[derive(Debug)]
 pub struct Wanted {
@@ -76,13 +73,13 @@ pub async fn check_targets(
     let known = state.store().memberships(org, &ids).await?;
     unknown.extend(ids.iter().filter(|id| !known.contains_key(id)).map(ToString::to_string));
     if !unknown.is_empty() {
-        let detail = format!("{field}: devices not found: {}", named(&unknown));
+        let detail = format!("{field}: devices not found: {}", unknown.join(", "));
         return Err(ApiError::bad_request(ErrorCode::UnknownDevices, detail));
     }
     let gone = ids.iter().filter(|id| known.get(id) == Some(&Membership::Decommissioned));
     let gone: Vec<_> = gone.map(ToString::to_string).collect();
     if !gone.is_empty() {
-        return Err(ApiError::invalid(format!("{field}: devices are decommissioned: {}", named(&gone))));
+        return Err(ApiError::invalid(format!("{field}: devices are decommissioned: {}", gone.join(", "))));
     }
     Ok(ids)
 }
@@ -102,7 +99,7 @@ pub async fn require_ran(
     }
     let (noun, verb) = if never.len() == 1 { ("device", "has") } else { ("devices", "have") };
     let detail =
-        format!("{noun} {} {verb} no successful deployment of version `{}`", named(&never), bundle.version);
+        format!("{noun} {} {verb} no successful deployment of version `{}`", never.join(", "), bundle.version);
     Err(ApiError::bad_request(ErrorCode::NoSuccessfulDeployment, detail))
 }
 
@@ -162,10 +159,4 @@ pub async fn create(
             Ok((status, axum::Json(body)).into_response())
         }
     }
-}
-
-fn named(names: &[String]) -> String {
-    let more = names.len().saturating_sub(MAX_NAMED);
-    let listed = names.iter().take(MAX_NAMED.max(names.len() - more)).cloned().collect::<Vec<_>>().join(", ");
-    if more == 0 { listed } else { format!("{listed} and {more} more") }
 }

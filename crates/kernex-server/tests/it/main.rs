@@ -1,0 +1,16 @@
+//! The API over real connections, on SQLite and on PostgreSQL; one binary, so that it is linked once.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside of test functions")]
+
+#[macro_use]
+mod support;
+
+mod bodies;
+mod deployments;
+mod downloads;
+mod lists;
+mod people;
+mod protocol;
+mod results;
+mod signing;
+mod uploads;
