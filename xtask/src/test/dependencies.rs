@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("kernex-e2e", &[]),
+    ("kernex-killsweep", &["kernex-core", "kernex-api", "kernex-client", "kernex-testkit"]),
     ("edge-model-infer", &[]),
     ("xtask", &["kernex-testpg"]),
 ];
