@@ -275,20 +275,20 @@ async fn a_device_can_ask_for_its_order_while_it_is_open(db: &Database) {
     let (id, stranger) = (device(&db.store, ORG, "key").await, device(&db.store, ORG, "stranger").await);
     let bundle = bundle(&db.store, ORG, "1.0.0").await;
     let made = deploy(&db.store, ORG, &bundle, &[id], at(1)).await;
-    let later = deploy(&db.store, ORG, &bundle, &[id], at(1)).await;
+    let later = deploy(&db.store, ORG, &bundle, &[id], at(2)).await;
     let ask_for = async |made, device, secs| {
         db.store.take_order(&counter(device, at(secs)), made, crate::fleet::LEASE, at(secs)).await
     };
     let ask = async |device, secs| ask_for(made, device, secs).await;
-    let asked = ask(id, 2).await.unwrap().unwrap();
+    let asked = ask(id, 3).await.unwrap().unwrap();
     assert_eq!((asked.deployment_id, asked.attempt, asked.bundle_id), (made, 1, bundle.id));
-    assert_eq!(asked.lease_expires_at, at(2).plus_secs(900), "being told counts as being sent the command");
+    assert_eq!(asked.lease_expires_at, at(3).plus_secs(900), "being told counts as being sent the command");
     assert_eq!(deployment(&db.store, made).await.in_progress, 1);
-    let order = beat(&db.store, id, &report(), at(3)).await.order.unwrap();
+    let order = beat(&db.store, id, &report(), at(4)).await.order.unwrap();
     assert_eq!(order.lease_expires_at, asked.lease_expires_at);
-    assert!(ask_for(later, id, 4).await.unwrap().is_none(), "it waits for the first");
-    assert!(ask(stranger, 4).await.unwrap().is_none());
-    assert!(matches!(ask(id, 4).await, Err(kernex_store::Error::Replayed)));
-    tell(&db.store, id, made, &result(ResultStatus::Success), at(5)).await.unwrap();
-    assert!(ask(id, 6).await.unwrap().is_none(), "it has ended");
+    assert!(ask_for(later, id, 5).await.unwrap().is_none(), "it waits for the first");
+    assert!(ask(stranger, 5).await.unwrap().is_none());
+    assert!(matches!(ask(id, 5).await, Err(kernex_store::Error::Replayed)));
+    tell(&db.store, id, made, &result(ResultStatus::Success), at(6)).await.unwrap();
+    assert!(ask(id, 7).await.unwrap().is_none(), "it has ended");
 }

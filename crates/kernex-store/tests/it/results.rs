@@ -60,7 +60,7 @@ async fn a_deployment_ends_as_its_targets_did(db: &Database) {
         (
             [Success, RolledBack],
             DeploymentStatus::RolledBack,
-            Some("1 of 2 devices returned to what they ran before"),
+            Some("1 of 2 devices went back to what ran before"),
         ),
     ];
     for (index, (results, status, message)) in cases.into_iter().enumerate() {
