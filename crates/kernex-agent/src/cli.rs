@@ -31,6 +31,9 @@ enum Command {
     /// The process around a script; for the agent itself
     #[command(hide = true)]
     ScriptRunner,
+    /// The process that becomes a script or workload; for the agent itself
+    #[command(hide = true)]
+    SandboxEntry,
 }
 
 impl Cli {
@@ -41,6 +44,7 @@ impl Cli {
             Command::Register(args) => block_on(register::register(args)),
             Command::Status(args) => status::status(&args),
             Command::ScriptRunner => return crate::script_runner::main(),
+            Command::SandboxEntry => return crate::sandbox::enter::main(),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

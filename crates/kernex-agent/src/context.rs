@@ -14,6 +14,7 @@ use crate::{
     log_queue::LogQueue,
     paths::DataDir,
     process::RunnerProgram,
+    sandbox::Policy,
     state::{AgentState, ConfigHold, Phase},
     work::DownloadTerms,
     workload::Supervisor,
@@ -30,6 +31,8 @@ pub struct Context {
     pub http: reqwest::Client,
     /// How to start scripts and workloads.
     pub program: RunnerProgram,
+    /// What scripts and workloads may do.
+    pub policy: Policy,
     /// What keeps running.
     pub supervisor: Mutex<Supervisor>,
     /// The kind of machine, for manifests that name some.
@@ -62,6 +65,7 @@ impl Context {
             http,
             supervisor: Mutex::new(Supervisor::new(program.clone())),
             program,
+            policy: Policy::default(),
             device_type: None,
             logs: LogQueue::default(),
             snapshot: watch::Sender::new(Snapshot::default()),

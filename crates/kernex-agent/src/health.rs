@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     process::{Process, RunnerProgram},
+    sandbox::Sandbox,
     script::{inside, read_tail},
     script_runner::{Outcome, Spec},
 };
@@ -26,6 +27,8 @@ pub struct Checker<'a> {
     pub dir: &'a Path,
     /// The environment of scripts and workload.
     pub env: &'a BTreeMap<String, String>,
+    /// What commands may do.
+    pub sandbox: &'a Sandbox,
 }
 
 impl Checker<'_> {
@@ -68,6 +71,8 @@ impl Checker<'_> {
             timeout_millis: Some(limit.as_millis() as u64),
             grace_millis: 0,
             lock: None,
+            has_two_outputs: false,
+            sandbox: self.sandbox.clone(),
         };
         let mut process = Process::start(self.program, &spec).await.map_err(|error| error.to_string())?;
         let output = process.take_output();

@@ -41,7 +41,7 @@ pub fn build(context: &Context, snapshot: &Snapshot, vitals: Vitals) -> Heartbea
         bundles: Some(snapshot.bundles.clone()),
         targets: Some(targets(context, snapshot)),
         metrics: None,
-        sandbox: None,
+        sandbox: Some(context.policy.report.0.clone()),
     }
 }
 

@@ -24,6 +24,7 @@ pub mod paths;
 pub mod process;
 pub mod quarantine;
 pub mod runner;
+pub mod sandbox;
 pub mod script;
 pub mod script_runner;
 pub mod settings;

@@ -1,20 +1,36 @@
 //! Starting a script or workload inside its own runner process, and hearing how it ended.
 
-use std::{ffi::OsString, io, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    ffi::OsString,
+    io,
+    os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
+    path::PathBuf,
+    process::Stdio,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    net::UnixStream,
+    process::{Child, ChildStderr, ChildStdout, Command},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::script_runner::{Outcome, Spec};
+use crate::{
+    sandbox::{
+        Sandbox,
+        enter::{Entry, Findings},
+    },
+    script_runner::{Outcome, Spec},
+};
 
 /// Beyond its own limits, a runner gets this long to say how it ended.
 const RUNNER_SLACK: Duration = Duration::from_secs(30);
 /// Longest line with an outcome.
 const MAX_OUTCOME_BYTES: u64 = 64 * 1024;
+/// Trying out the sandbox takes milliseconds.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to start the runner: this very program with a hidden command.
 #[derive(Clone, Debug)]
@@ -38,47 +54,45 @@ impl RunnerProgram {
 #[derive(Debug)]
 pub struct Process {
     runner: Child,
-    input: ChildStdin,
-    answer: ChildStdout,
-    output: Option<ChildStderr>,
+    channel: UnixStream,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
     grace: Duration,
 }
 
 impl Process {
     /// Starts it.
     pub async fn start(program: &RunnerProgram, spec: &Spec) -> io::Result<Self> {
-        let mut command = Command::new(&program.0);
-        command.arg0("kernex-agent").arg("script-runner").env_clear().process_group(0);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut runner = command.spawn()?;
-        let missing = || io::Error::other("a pipe is missing");
-        let mut input = runner.stdin.take().ok_or_else(missing)?;
-        let answer = runner.stdout.take().ok_or_else(missing)?;
-        let output = runner.stderr.take();
-        let mut line = serde_json::to_vec(spec)?;
-        line.push(b'\n');
-        input.write_all(&line).await?;
-        Ok(Self { runner, input, answer, output, grace: Duration::from_millis(spec.grace_millis) })
+        let (mut runner, mut channel) = spawn(program, "script-runner")?;
+        let (stdout, stderr) = (runner.stdout.take(), runner.stderr.take());
+        send(&mut channel, spec).await?;
+        let grace = Duration::from_millis(spec.grace_millis);
+        Ok(Self { runner, channel, stdout, stderr, grace })
     }
 
-    /// What it writes to standard output and standard error; once.
+    /// What it writes to standard error, and to standard output unless that has its own; once.
     pub fn take_output(&mut self) -> Option<ChildStderr> {
-        self.output.take()
+        self.stderr.take()
+    }
+
+    /// What it writes to standard output, if that has its own; once.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.stdout.take()
     }
 
     /// Waits until it and all its descendants have ended; stops them when asked to.
     pub async fn wait(mut self, stop: &CancellationToken) -> Outcome {
         let mut answer = Vec::new();
         let ended = {
-            let mut limited = (&mut self.answer).take(MAX_OUTCOME_BYTES);
+            let mut limited = (&mut self.channel).take(MAX_OUTCOME_BYTES);
             tokio::select! {
                 result = limited.read_to_end(&mut answer) => Some(result),
                 () = stop.cancelled() => None,
             }
         };
         if ended.is_none() {
-            let _ = self.input.write_all(b"s").await;
-            let mut limited = (&mut self.answer).take(MAX_OUTCOME_BYTES);
+            let _ = self.channel.write_all(b"s").await;
+            let mut limited = (&mut self.channel).take(MAX_OUTCOME_BYTES);
             let _ = timeout(self.grace + RUNNER_SLACK, limited.read_to_end(&mut answer)).await;
         }
         let status = timeout(RUNNER_SLACK, self.runner.wait()).await;
@@ -89,4 +103,38 @@ impl Process {
             },
         })
     }
+}
+
+/// Tries what a sandbox gives and which of some files can be read in it.
+pub(crate) async fn probe(
+    program: &RunnerProgram,
+    sandbox: Sandbox,
+    files: Vec<PathBuf>,
+) -> io::Result<Findings> {
+    let (mut child, mut channel) = spawn(program, "sandbox-entry")?;
+    let spec = Spec { sandbox, ..Spec::default() };
+    let entry = Entry { spec, groups: Vec::new(), grouped: Default::default(), probe: files };
+    send(&mut channel, &entry).await?;
+    let mut answer = Vec::new();
+    let mut limited = (&mut channel).take(MAX_OUTCOME_BYTES);
+    timeout(PROBE_TIMEOUT, limited.read_to_end(&mut answer)).await??;
+    timeout(PROBE_TIMEOUT, child.wait()).await??;
+    serde_json::from_slice(&answer)
+        .map_err(|_| io::Error::other(String::from_utf8_lossy(&answer).into_owned()))
+}
+
+/// Starts a hidden command of this program; the other end of its standard input is a socket.
+fn spawn(program: &RunnerProgram, hidden: &str) -> io::Result<(Child, UnixStream)> {
+    let (own, theirs) = StdUnixStream::pair()?;
+    own.set_nonblocking(true)?;
+    let mut command = Command::new(&program.0);
+    command.arg0("kernex-agent").arg(hidden).env_clear().process_group(0);
+    command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ok((command.spawn()?, UnixStream::from_std(own)?))
+}
+
+async fn send(channel: &mut UnixStream, value: &impl serde::Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    channel.write_all(&line).await
 }

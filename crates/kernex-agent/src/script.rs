@@ -17,6 +17,7 @@ pub use tail::Tail;
 use crate::{
     paths::DataDir,
     process::{Process, RunnerProgram},
+    sandbox::Sandbox,
     script_runner::{Outcome, Spec},
     state::{Failure, Release},
 };
@@ -46,7 +47,11 @@ pub struct Belongs<'a> {
 }
 
 /// The whole environment of a script or workload: the documented variables win over the manifest's.
-pub fn environment(belongs: &Belongs<'_>, manifest: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub fn environment(
+    belongs: &Belongs<'_>,
+    manifest: &BTreeMap<String, String>,
+    sandbox: &Sandbox,
+) -> BTreeMap<String, String> {
     let mut env = BTreeMap::from([("PATH".to_owned(), PATH.to_owned())]);
     env.extend(manifest.iter().map(|(key, value)| (key.clone(), value.clone())));
     let data = belongs.data.bundle_data(belongs.name);
@@ -57,6 +62,10 @@ pub fn environment(belongs: &Belongs<'_>, manifest: &BTreeMap<String, String>) -
     set("KERNEX_DATA_DIR", data.to_string_lossy().into_owned());
     set("KERNEX_VERSION", belongs.release.version.to_string());
     set("KERNEX_PREVIOUS_VERSION", belongs.previous.map(|old| old.version.to_string()).unwrap_or_default());
+    set("KERNEX_SOCKET", belongs.data.local_socket(belongs.name).to_string_lossy().into_owned());
+    if let Some(temporary) = &sandbox.temporary {
+        set("TMPDIR", temporary.to_string_lossy().into_owned());
+    }
     set("KERNEX_DEPLOYMENT_ID", belongs.deployment.map(|id| id.to_string()).unwrap_or_default());
     env
 }
@@ -76,6 +85,8 @@ pub struct Script<'a> {
     pub timeout: Duration,
     /// The file that is locked as long as any of its processes runs.
     pub lock: &'a Path,
+    /// What it may do.
+    pub sandbox: Sandbox,
 }
 
 impl Script<'_> {
@@ -102,6 +113,8 @@ impl Script<'_> {
             timeout_millis: Some(u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX)),
             grace_millis: GRACE.as_millis() as u64,
             lock: Some(self.lock.to_owned()),
+            has_two_outputs: false,
+            sandbox: self.sandbox.clone(),
         }
     }
 

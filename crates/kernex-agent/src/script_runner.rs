@@ -1,17 +1,22 @@
 //! The intermediate process around every script and workload: `kernex-agent script-runner`.
 //!
 //! It makes itself the reaper of everything that descends from it, so that nothing escapes by `setsid` or by forking
-//! twice, and does not end before the last descendant has. It goes by what it reads on standard input: one line says what
-//! to run; the end of the input (the agent stopped it, or died) or the byte `s` means to stop. Standard output carries
-//! one line, the outcome; standard error is the output of what it runs.
+//! twice, and does not end before the last descendant has. It keeps the agent's rights, so that what it runs, as another
+//! user, cannot end it. It goes by what it reads on standard input, a socket: one line says what to run; the end of the
+//! input (the agent died) or the byte `s` means to stop. The outcome, one line, goes back over the socket; standard output
+//! and standard error are those of what it runs.
 
+mod group;
 mod tree;
 
 use std::{
     collections::BTreeMap,
     fs::OpenOptions,
-    io::{BufRead as _, Read as _, Write as _},
-    os::{fd::AsFd as _, unix::process::CommandExt as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::{net::UnixStream, process::CommandExt as _},
+    },
     path::PathBuf,
     process::{Command, ExitCode, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
@@ -26,6 +31,9 @@ use nix::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::{Sandbox, enter::Entry};
+use group::Tree;
+
 /// How long to wait for another runner of the same bundle (of an agent that was killed) to clear its processes away.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often what resists is killed again, and the lock is tried again.
@@ -34,7 +42,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(20);
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What to run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// The program, looked up in `PATH` of `env` unless it has a slash; then it is relative to `dir`.
     pub program: String,
@@ -50,6 +58,10 @@ pub struct Spec {
     pub grace_millis: u64,
     /// A file to hold locked as long as anything runs.
     pub lock: Option<PathBuf>,
+    /// Standard output has its own pipe; otherwise it goes the way of standard error, so that the order of lines is kept.
+    pub has_two_outputs: bool,
+    /// What it may do.
+    pub sandbox: Sandbox,
 }
 
 /// How it ended.
@@ -86,25 +98,28 @@ enum Message {
     Stop,
 }
 
-/// Runs what standard input says; the outcome goes to standard output.
+/// Runs what standard input says, and tells the outcome there.
 pub fn main() -> ExitCode {
-    let outcome = run().unwrap_or_else(|error| Outcome::NotStarted { reason: error.to_string() });
+    let Ok(channel) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
+    let mut channel = UnixStream::from(channel);
+    let outcome = run(&channel).unwrap_or_else(|error| Outcome::NotStarted { reason: error.to_string() });
     let Ok(mut line) = serde_json::to_vec(&outcome) else { return ExitCode::FAILURE };
     line.push(b'\n');
     // Nobody reads the line when the agent is gone; the processes are cleared away all the same.
-    match std::io::stdout().write_all(&line) {
+    match channel.write_all(&line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn run() -> std::io::Result<Outcome> {
+fn run(channel: &UnixStream) -> io::Result<Outcome> {
     nix::sys::prctl::set_child_subreaper(true)?;
+    let mut input = BufReader::new(channel.try_clone()?);
     let mut line = Vec::new();
-    std::io::stdin().lock().read_until(b'\n', &mut line)?;
+    input.read_until(b'\n', &mut line)?;
     let spec: Spec = serde_json::from_slice(&line)?;
     let (sender, messages) = mpsc::channel();
-    watch_input(sender.clone());
+    watch_input(input, sender.clone());
     let _lock = match &spec.lock {
         Some(path) => match take_lock(path, &messages)? {
             Some(lock) => Some(lock),
@@ -112,14 +127,20 @@ fn run() -> std::io::Result<Outcome> {
         },
         None => None,
     };
-    let child = start(&spec)?;
-    let pid = Pid::from_raw(i32::try_from(child).map_err(std::io::Error::other)?);
-    thread::spawn(move || reap(pid, &sender));
-    Ok(supervise(&spec, &messages))
+    let tree = Tree::prepare(&spec.sandbox)?;
+    let outcome = match start(&spec, &tree) {
+        Ok(main) => {
+            thread::spawn(move || reap(main, &sender));
+            supervise(&spec, &tree, &messages)
+        }
+        Err(error) => Outcome::NotStarted { reason: error.to_string() },
+    };
+    tree.clean_up();
+    Ok(outcome)
 }
 
 /// Waits for the lock; `None` when the agent does not want it any more.
-fn take_lock(path: &PathBuf, messages: &Receiver<Message>) -> std::io::Result<Option<std::fs::File>> {
+fn take_lock(path: &PathBuf, messages: &Receiver<Message>) -> io::Result<Option<std::fs::File>> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
@@ -128,7 +149,7 @@ fn take_lock(path: &PathBuf, messages: &Receiver<Message>) -> std::io::Result<Op
         }
         if Instant::now() >= deadline {
             let reason = "processes of an earlier run are still there";
-            return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, reason));
+            return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
         }
         match messages.recv_timeout(RETRY_EVERY) {
             Err(RecvTimeoutError::Timeout) => {}
@@ -137,21 +158,37 @@ fn take_lock(path: &PathBuf, messages: &Receiver<Message>) -> std::io::Result<Op
     }
 }
 
-fn start(spec: &Spec) -> std::io::Result<u32> {
-    let output = || std::io::stderr().as_fd().try_clone_to_owned().map(Stdio::from);
-    let program =
-        if spec.program.contains('/') { spec.dir.join(&spec.program) } else { spec.program.clone().into() };
-    let mut command = Command::new(program);
-    command.args(&spec.args).current_dir(&spec.dir).env_clear().envs(&spec.env);
-    command.stdin(Stdio::null()).stdout(output()?).stderr(output()?).process_group(0);
-    Ok(command.spawn()?.id())
+/// Starts the process that becomes the program, and waits until it has.
+fn start(spec: &Spec, tree: &Tree) -> io::Result<Pid> {
+    let (mut own, theirs) = UnixStream::pair()?;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("kernex-agent").arg("sandbox-entry").env_clear().process_group(0);
+    command.stdin(Stdio::from(OwnedFd::from(theirs)));
+    let child = command.spawn()?.id();
+    // The command holds on to the other end.
+    drop(command);
+    let entry = Entry {
+        spec: spec.clone(),
+        groups: tree.group.entries(),
+        grouped: tree.group.grouped,
+        probe: Vec::new(),
+    };
+    let mut line = serde_json::to_vec(&entry)?;
+    line.push(b'\n');
+    own.write_all(&line)?;
+    let mut reason = String::new();
+    own.read_to_string(&mut reason)?;
+    match reason.as_str() {
+        "" => Ok(Pid::from_raw(i32::try_from(child).map_err(io::Error::other)?)),
+        reason => Err(io::Error::other(reason)),
+    }
 }
 
 /// Passes the agent's wish to stop on; the end of the input is one, too.
-fn watch_input(sender: Sender<Message>) {
+fn watch_input(mut input: impl io::Read + Send + 'static, sender: Sender<Message>) {
     thread::spawn(move || {
         let mut byte = [0];
-        let _ = std::io::stdin().read(&mut byte);
+        let _ = input.read(&mut byte);
         let _ = sender.send(Message::Stop);
     });
 }
@@ -174,12 +211,12 @@ fn reap(main: Pid, sender: &Sender<Message>) {
     }
 }
 
-fn supervise(spec: &Spec, messages: &Receiver<Message>) -> Outcome {
+fn supervise(spec: &Spec, tree: &Tree, messages: &Receiver<Message>) -> Outcome {
     let wait = spec.timeout_millis.map_or(Duration::MAX, Duration::from_millis);
     let outcome = match messages.recv_timeout(wait) {
         Ok(Message::Ended(status)) => {
             let outcome = from_status(status);
-            kill_all(messages);
+            kill_all(tree, messages);
             return outcome;
         }
         Err(RecvTimeoutError::Timeout) => Outcome::TimedOut,
@@ -187,13 +224,13 @@ fn supervise(spec: &Spec, messages: &Receiver<Message>) -> Outcome {
     };
     tree::signal_all(nix::sys::signal::Signal::SIGTERM);
     if !wait_until_none_left(messages, Duration::from_millis(spec.grace_millis), || {}) {
-        kill_all(messages);
+        kill_all(tree, messages);
     }
     outcome
 }
 
-fn kill_all(messages: &Receiver<Message>) {
-    let kill = || tree::signal_all(nix::sys::signal::Signal::SIGKILL);
+fn kill_all(tree: &Tree, messages: &Receiver<Message>) {
+    let kill = || tree.kill();
     kill();
     wait_until_none_left(messages, KILL_TIMEOUT, kill);
 }

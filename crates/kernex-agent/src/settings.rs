@@ -43,6 +43,9 @@ pub struct SettingsArgs {
     /// The kind of machine, for example jetson
     #[arg(long, env = "KERNEX_DEVICE_TYPE", value_name = "TYPE")]
     pub device_type: Option<String>,
+    /// User and group id of scripts and workloads when the agent is root [default: the user `kernex`, else 64123]
+    #[arg(long, env = "KERNEX_WORKLOAD_UID", value_name = "UID", value_parser = clap::value_parser!(u32).range(1..))]
+    pub workload_uid: Option<u32>,
     /// A label; may be given several times
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = parse_tag)]
     pub tags: Vec<(String, String)>,
@@ -144,6 +147,8 @@ pub struct Settings {
     pub registration_token: Option<Secret>,
     /// The kind of machine.
     pub device_type: Option<String>,
+    /// Whom scripts and workloads run as when the agent is root.
+    pub workload_uid: Option<u32>,
     /// Labels.
     pub tags: BTreeMap<String, String>,
     /// What holds until the control plane sends a configuration.
@@ -209,6 +214,7 @@ impl SettingsArgs {
             key_algorithm: self.key_algorithm.into(),
             registration_token: self.token()?,
             device_type: self.device_type.clone().or_else(|| config.device_type.clone()),
+            workload_uid: self.workload_uid,
             tags,
             device_config,
             own_interval: own_interval.is_some(),

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     backoff::Backoff,
     process::{Process, RunnerProgram},
+    sandbox::Sandbox,
     script::{Tail, inside},
     script_runner::{Outcome, Spec},
 };
@@ -48,6 +49,8 @@ pub struct WorkloadSpec {
     pub log: PathBuf,
     /// Held as long as any of its processes runs.
     pub lock: PathBuf,
+    /// What it may do.
+    pub sandbox: Sandbox,
 }
 
 /// What is known of a workload.
@@ -204,6 +207,8 @@ impl Keeper {
             timeout_millis: None,
             grace_millis: GRACE.as_millis() as u64,
             lock: Some(self.spec.lock.clone()),
+            has_two_outputs: false,
+            sandbox: self.spec.sandbox.clone(),
         }
     }
 

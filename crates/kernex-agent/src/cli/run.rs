@@ -20,7 +20,9 @@ use crate::{
     lock::Lock,
     log_queue::LogQueue,
     machine::Event,
+    process::RunnerProgram,
     runner::Runner,
+    sandbox::{Policy, cgroup},
     settings::{Settings, SettingsArgs},
     state::{AgentState, StateFile},
     telemetry,
@@ -54,7 +56,9 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<()> {
         connection = connect(&settings, &state) => connection?,
         () = stop.cancelled() => return Ok(()),
     };
-    let context = build_context(&settings, &state, &connection, logs);
+    let program = RunnerProgram::default();
+    let policy = sandbox_policy(&settings, &program).await;
+    let context = build_context(&settings, &state, &connection, logs, policy);
     let (sender, events) = mpsc::channel(EVENT_QUEUE);
     let local = settings.device_config.clone();
     let runner = Runner::new(context.clone(), state, local, settings.own_interval, level);
@@ -80,11 +84,21 @@ fn stop_on_signal() -> std::io::Result<CancellationToken> {
     Ok(stop)
 }
 
+/// What scripts and workloads may do; tried out before anything of theirs runs.
+async fn sandbox_policy(settings: &Settings, program: &RunnerProgram) -> Policy {
+    if let Err(error) = cgroup::delegate() {
+        tracing::debug!(%error, "the agent's control group cannot be divided");
+    }
+    let files = [settings.key_path.as_path(), settings.config_path.as_path()];
+    Policy::new(settings.workload_uid, &settings.data, &files, program).await
+}
+
 fn build_context(
     settings: &Settings,
     state: &AgentState,
     connection: &Connection,
     logs: LogQueue,
+    policy: Policy,
 ) -> Arc<Context> {
     let snapshot = Snapshot::of(state, &settings.device_config, settings.own_interval);
     Arc::new(Context {
@@ -93,6 +107,7 @@ fn build_context(
         snapshot: watch::Sender::new(snapshot),
         deploy_timeout_secs: settings.device_config.deploy_timeout.into(),
         keep_releases: settings.keep_releases,
+        policy,
         ..Context::new(settings.data.clone(), connection.client.clone(), connection.http.clone())
     })
 }

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     context::Context,
     disk,
+    sandbox::Kind,
     script::{Belongs, Script, Tail, environment},
     state::{Failure, Release, Slot},
 };
@@ -29,7 +30,9 @@ pub(super) async fn activate(job: &Job) -> Result<Done, Failure> {
     let has_begun = points_at(&data.current(name), &job.attempt.release);
     authority::confirm_activation(job, has_begun && job.attempt.restarts > 0).await?;
     job.context.supervisor.lock().await.stop(name).await;
-    disk::make_dir(&data.bundle_data(name), 0o755)
+    job.context
+        .policy
+        .prepare(data, name)
         .map_err(|error| local_failure("the data folder cannot be made", &error))?;
     point_current(&job.context, name, Some(&job.attempt.release))?;
     let is_rollback = job.attempt.kind == DeploymentKind::Rollback;
@@ -50,13 +53,15 @@ async fn run_script(
 ) -> Result<(), Failure> {
     let dir = job.release_dir();
     let left = job.deadline.saturating_duration_since(Instant::now());
+    let sandbox = job.sandbox(&manifest, Kind::Script);
     let run = Script {
         what,
         path: &script.script,
         dir: &dir,
-        env: environment(&job.belongs(), &manifest.env),
+        env: environment(&job.belongs(), &manifest.env, &sandbox),
         timeout: left.min(script_timeout(job, manifest, what, script)),
         lock: &job.context.data.process_lock(&job.attempt.bundle_name),
+        sandbox,
     };
     tracing::info!(deployment.id = %job.attempt.deployment_id, script = script.script, "running the {what}");
     let output = run.run(&job.context.program, &job.stop).await?;
@@ -95,7 +100,11 @@ pub(super) async fn run_current(context: &Context, name: &BundleName, slot: &Slo
     let manifest = read_manifest(&context.data, name, release)?;
     let previous = slot.previous.as_ref();
     let belongs = Belongs { data: &context.data, name, release, previous, deployment: None };
-    if let Some(spec) = workload_spec(&belongs, &manifest) {
+    context
+        .policy
+        .prepare(&context.data, name)
+        .map_err(|error| local_failure("the data folder cannot be made", &error))?;
+    if let Some(spec) = workload_spec(context, &belongs, &manifest) {
         context.supervisor.lock().await.start(name, spec).await;
     }
     Ok(())

@@ -7,8 +7,10 @@ use kernex_core::{BundleName, FailureCode};
 
 use super::Job;
 use crate::{
+    context::Context,
     disk,
     paths::DataDir,
+    sandbox::{Kind, Limits, Sandbox},
     script::{Belongs, environment},
     state::{Failure, Release},
     workload::WorkloadSpec,
@@ -29,6 +31,12 @@ impl Job {
     /// The manifest of the release that is to be in use.
     pub(super) fn manifest(&self) -> Result<Manifest, Failure> {
         read_manifest(&self.context.data, &self.attempt.bundle_name, &self.attempt.release)
+    }
+
+    /// What the attempt's processes may do.
+    pub(super) fn sandbox(&self, manifest: &Manifest, kind: Kind) -> Sandbox {
+        let (data, name) = (&self.context.data, &self.attempt.bundle_name);
+        self.context.policy.sandbox(data, name, kind, &self.release_dir(), Limits::of(manifest))
     }
 
     /// Whom the attempt's scripts and workload belong to.
@@ -61,12 +69,20 @@ pub(super) fn read_manifest(
 }
 
 /// What to keep running of a release, if its manifest names a workload.
-pub(super) fn workload_spec(belongs: &Belongs<'_>, manifest: &Manifest) -> Option<WorkloadSpec> {
+pub(super) fn workload_spec(
+    context: &Context,
+    belongs: &Belongs<'_>,
+    manifest: &Manifest,
+) -> Option<WorkloadSpec> {
+    let dir = belongs.data.release(belongs.name, belongs.release);
+    let limits = Limits::of(manifest);
+    let sandbox = context.policy.sandbox(belongs.data, belongs.name, Kind::Workload, &dir, limits);
     Some(WorkloadSpec {
         workload: manifest.workload.clone()?,
-        dir: belongs.data.release(belongs.name, belongs.release),
-        env: environment(belongs, &manifest.env),
+        dir,
+        env: environment(belongs, &manifest.env, &sandbox),
         log: belongs.data.logs().join(format!("{}.log", belongs.name)),
         lock: belongs.data.process_lock(belongs.name),
+        sandbox,
     })
 }

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Done, Job, bundle::workload_spec};
-use crate::{health::Checker, script::environment, state::Failure, workload::Status};
+use crate::{health::Checker, sandbox::Kind, script::environment, state::Failure, workload::Status};
 
 /// A workload without a health check counts as healthy when it has run this long.
 const STABLE_AFTER: Duration = Duration::from_secs(5);
@@ -18,7 +18,7 @@ const STABLE_AFTER: Duration = Duration::from_secs(5);
 /// Starts the workload, if there is one, and waits for the health check, if there is one.
 pub(super) async fn check(job: &Job) -> Result<Done, Failure> {
     let manifest = job.manifest()?;
-    let status = match workload_spec(&job.belongs(), &manifest) {
+    let status = match workload_spec(&job.context, &job.belongs(), &manifest) {
         Some(spec) => Some(job.context.supervisor.lock().await.start(&job.attempt.bundle_name, spec).await),
         None => None,
     };
@@ -81,8 +81,10 @@ async fn stay_up(mut status: watch::Receiver<Status>, deadline: Instant) -> Resu
 }
 
 async fn pass_health_check(job: &Job, manifest: &Manifest, health: &Health) -> Result<(), Failure> {
-    let (dir, env) = (job.release_dir(), environment(&job.belongs(), &manifest.env));
-    let checker = Checker { http: &job.context.http, program: &job.context.program, dir: &dir, env: &env };
+    let (dir, sandbox) = (job.release_dir(), job.sandbox(manifest, Kind::Health));
+    let env = environment(&job.belongs(), &manifest.env, &sandbox);
+    let (http, program) = (&job.context.http, &job.context.program);
+    let checker = Checker { http, program, dir: &dir, env: &env, sandbox: &sandbox };
     let deadline = job.deadline.min(Instant::now() + Duration::from_secs(u64::from(health.deadline_secs)));
     let (mut passed, mut last) = (0, String::from("there was no time for a check"));
     loop {

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
-use kernex_agent::{process::Process, process::RunnerProgram, script::Script, script_runner::Spec};
+use kernex_agent::{
+    process::{Process, RunnerProgram},
+    sandbox::Sandbox,
+    script::Script,
+    script_runner::Spec,
+};
 use kernex_core::FailureCode;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +32,11 @@ fn env() -> BTreeMap<String, String> {
     ])
 }
 
+/// A script's own folder, and the agent's user.
+fn sandbox(dir: &Path) -> Sandbox {
+    Sandbox { writable: vec![dir.to_owned()], ..Sandbox::default() }
+}
+
 async fn run(dir: &Path, text: &str, timeout: Duration) -> Result<String, (FailureCode, String)> {
     write_script(dir, text);
     let script = Script {
@@ -36,6 +46,7 @@ async fn run(dir: &Path, text: &str, timeout: Duration) -> Result<String, (Failu
         env: env(),
         timeout,
         lock: &dir.join(".lock"),
+        sandbox: sandbox(dir),
     };
     let outcome = script.run(&RunnerProgram::at(agent_program()), &CancellationToken::new()).await;
     outcome.map(|tail| tail.text()).map_err(|failure| (failure.code, failure.message))
@@ -78,6 +89,7 @@ async fn a_script_that_cannot_be_started_says_why() {
         env: env(),
         timeout: LONG,
         lock: &lock,
+        sandbox: sandbox(dir.path()),
     };
     let failure =
         script.run(&RunnerProgram::at(agent_program()), &CancellationToken::new()).await.unwrap_err();
@@ -117,6 +129,8 @@ async fn when_the_agent_is_gone_its_processes_go_too_and_the_next_run_waits_for_
         timeout_millis: None,
         grace_millis: 300,
         lock: Some(lock.clone()),
+        has_two_outputs: false,
+        sandbox: sandbox(dir.path()),
     };
     let process = Process::start(&RunnerProgram::at(agent_program()), &spec).await.unwrap();
     let pid_file = dir.path().join("daemon.pid");
