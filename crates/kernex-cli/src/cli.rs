@@ -29,7 +29,7 @@ pub(crate) struct GlobalArgs {
     /// Address of the control plane, instead of that of the login
     #[arg(long, global = true, value_name = "URL", env = "KERNEX_URL", hide_env_values = true)]
     pub(crate) url: Option<String>,
-    /// Access token or API key, instead of that of the login; other users of this machine can see flags, so prefer the
+    /// Access token, instead of that of the login; other users of this machine can see flags, so prefer the
     /// environment
     #[arg(long, global = true, value_name = "TOKEN", env = "KERNEX_TOKEN", hide_env_values = true)]
     #[arg(value_parser = parse_token)]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs before this version is switched to: the model must answer, or the deployment stops here.
+# Runs right after the switch to this version: the model must answer, or the device goes back to what it ran before.
 set -eu
 cd "$KERNEX_BUNDLE_DIR"
 

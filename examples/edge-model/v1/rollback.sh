@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs when a version is given up. There is nothing to undo; it leaves a note.
+# Runs in place of deploy.sh when the device returns to this version. There is nothing to do; it leaves a note.
 set -eu
 
 mkdir -p "$KERNEX_DATA_DIR"
