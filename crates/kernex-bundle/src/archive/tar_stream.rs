@@ -111,9 +111,10 @@ impl<R: Read> TarStream<R> {
         };
         let size = match extensions.size {
             Some(size) => size,
-            None => header.entry_size().map_err(|_| malformed("size", &path))?,
+            None => number(&header.as_old().size).ok_or_else(|| malformed("size", &path))?,
         };
-        let mode = header.mode().map_err(|_| malformed("mode", &path))?;
+        let mode = octal(&header.as_old().mode).and_then(|mode| u32::try_from(mode).ok());
+        let mode = mode.ok_or_else(|| malformed("mode", &path))?;
         let link = match extensions.link {
             None if header.entry_type() == EntryType::Symlink => Some(header_link(header)),
             link => link,
@@ -146,7 +147,7 @@ impl<R: Read> TarStream<R> {
             }
             return Err(ArchiveError::corrupt("an empty block stands between two entries"));
         }
-        if header.cksum().ok() != Some(checksum(header.as_bytes())) {
+        if octal(&header.as_old().cksum) != Some(u64::from(checksum(header.as_bytes()))) {
             return Err(ArchiveError::corrupt("the checksum of a tar header is wrong"));
         }
         self.headers_left = self
@@ -158,7 +159,7 @@ impl<R: Read> TarStream<R> {
 
     /// The content of a header that describes other entries.
     fn read_extension(&mut self, header: &Header) -> Result<Vec<u8>, ArchiveError> {
-        let size = header.entry_size().map_err(|_| malformed("size", b"(extended header)"))?;
+        let size = number(&header.as_old().size).ok_or_else(|| malformed("size", b"(extended header)"))?;
         if size > MAX_EXTENSION_BYTES {
             return Err(ArchiveError::corrupt("an extended header, a long name for instance, is too long"));
         }
@@ -231,6 +232,30 @@ fn without_end(mut name: Vec<u8>) -> Vec<u8> {
     name
 }
 
+/// A size: octal, or binary behind a first byte of 0x80, as GNU tar writes what octal cannot hold. The `tar` crate takes
+/// the last eight bytes and forgets the others, so that a size of 2^64 + 1 would be 1 here and an error elsewhere.
+fn number(field: &[u8]) -> Option<u64> {
+    match field {
+        [0x80, binary @ ..] => {
+            let (high, low) = binary.split_at(binary.len().saturating_sub(8));
+            is_zero(high).then(|| low.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        }
+        _ => octal(field),
+    }
+}
+
+/// Octal digits, spaces in front of them, spaces and NULs behind. No sign, no other spaces.
+fn octal(field: &[u8]) -> Option<u64> {
+    let start = field.iter().position(|b| *b != b' ')?;
+    let field = &field[start..];
+    let end = field.iter().position(|b| !matches!(b, b'0'..=b'7')).unwrap_or(field.len());
+    let (digits, rest) = field.split_at(end);
+    if digits.is_empty() || !rest.iter().all(|b| matches!(b, b' ' | 0)) {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |number, digit| number.checked_mul(8)?.checked_add(u64::from(digit - b'0')))
+}
+
 fn checksum(block: &[u8; BLOCK_BYTES]) -> u32 {
     const FIELD: std::ops::Range<usize> = 148..156;
     let sum = |bytes: &[u8]| bytes.iter().map(|b| u32::from(*b)).sum::<u32>();
@@ -243,4 +268,34 @@ fn is_zero(bytes: &[u8]) -> bool {
 
 fn malformed(field: &str, path: &[u8]) -> ArchiveError {
     ArchiveError::corrupt(format!("the {field} of entry `{}` is malformed", shown(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_one_way_only() {
+        for (field, expected) in [
+            (&b"0000644\0"[..], Some(0o644)),
+            (b"   644 \0", Some(0o644)),
+            (b"77777777777\0", Some((8 << 30) - 1)),
+            (b"\x80\0\0\0\0\0\0\x01\0\0\0\0", Some(1 << 32)),
+            (b"\x80\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", Some(u64::MAX)),
+            (b"\x80\0\0\x01\0\0\0\0\0\0\0\x01", None),
+            (b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", None),
+            (b"\x81\0\0\0\0\0\0\0\0\0\0\x01", None),
+            (b"+0000644\0", None),
+            (b"-0000644\0", None),
+            (b"0000648\0", None),
+            (b"644\0 1\0\0", None),
+            (b"\t000644\0", None),
+            (b"777777777777777777777777", None),
+            (b"        ", None),
+            (b"\0\0\0\0\0\0\0\0", None),
+            (b"", None),
+        ] {
+            assert_eq!(number(field), expected, "{}", field.escape_ascii());
+        }
+    }
 }

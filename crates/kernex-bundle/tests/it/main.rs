@@ -5,10 +5,12 @@
 
 mod build;
 mod damaged;
+mod edges;
 mod hostile;
 mod links;
 mod listed;
 mod manifest;
+mod matrix;
 mod packing;
 mod random;
 mod round_trip;
