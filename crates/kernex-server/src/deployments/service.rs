@@ -98,8 +98,11 @@ pub async fn require_ran(
         return Ok(());
     }
     let (noun, verb) = if never.len() == 1 { ("device", "has") } else { ("devices", "have") };
-    let detail =
-        format!("{noun} {} {verb} no successful deployment of version `{}`", never.join(", "), bundle.version);
+    let detail = format!(
+        "{noun} {} {verb} no successful deployment of version `{}`",
+        never.join(", "),
+        bundle.version
+    );
     Err(ApiError::bad_request(ErrorCode::NoSuccessfulDeployment, detail))
 }
 

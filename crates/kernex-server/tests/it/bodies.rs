@@ -88,7 +88,11 @@ async fn what_is_no_json_is_refused(api: &Api) {
         answer.refused(400, "invalid_json", &["the body is not"]);
     }
     let twice = [heartbeat().to_string(), heartbeat().to_string()].concat();
-    device.send(api, "POST", &device.heartbeat_path(), twice).await.refused(400, "invalid_json", &["trailing"]);
+    device.send(api, "POST", &device.heartbeat_path(), twice).await.refused(
+        400,
+        "invalid_json",
+        &["trailing"],
+    );
     assert_eq!(api.stored().await, before);
 }
 
@@ -174,10 +178,26 @@ async fn a_heartbeat_with_wrong_values_is_refused_and_one_with_new_fields_accept
         (with("bundles", json!([{"name": "default"}])), "invalid_json", "bundles[0]"),
         (with("bundles", json!([{"name": "A B", "version": "1"}])), "invalid_json", "bundles[0].name"),
         (with("bundles", json!([{"name": "a", "version": "../1"}])), "invalid_json", "bundles[0].version"),
-        (with("bundles", json!(vec![json!({"name": "a", "version": "1"}); 65])), "invalid_request", "bundles"),
-        (with("targets", json!([{"deployment_id": "x", "attempt": 1, "state": "staging"}])), "invalid_json", "targets[0].deployment_id"),
-        (with("targets", json!([{"deployment_id": NOBODY, "attempt": -1, "state": "staging"}])), "invalid_json", "targets[0].attempt"),
-        (with("targets", json!([{"deployment_id": NOBODY, "attempt": 1, "state": "sleeping"}])), "invalid_json", "targets[0].state"),
+        (
+            with("bundles", json!(vec![json!({"name": "a", "version": "1"}); 65])),
+            "invalid_request",
+            "bundles",
+        ),
+        (
+            with("targets", json!([{"deployment_id": "x", "attempt": 1, "state": "staging"}])),
+            "invalid_json",
+            "targets[0].deployment_id",
+        ),
+        (
+            with("targets", json!([{"deployment_id": NOBODY, "attempt": -1, "state": "staging"}])),
+            "invalid_json",
+            "targets[0].attempt",
+        ),
+        (
+            with("targets", json!([{"deployment_id": NOBODY, "attempt": 1, "state": "sleeping"}])),
+            "invalid_json",
+            "targets[0].state",
+        ),
         (with("targets", json!(vec![target; 65])), "invalid_request", "targets"),
         (with("metrics", json!({"fps": "30"})), "invalid_json", "metrics.fps"),
         (with("metrics", many), "invalid_request", "metrics"),
@@ -203,8 +223,7 @@ async fn a_heartbeat_with_wrong_values_is_refused_and_one_with_new_fields_accept
 async fn a_batch_of_logs_with_wrong_values_is_refused(api: &Api) {
     let device = api.device().await;
     let line = |field: &str, value: Value| {
-        let mut line =
-            json!({"device_id": device.id, "level": "info", "message": "x", "timestamp": "2026-01-01T00:00:00Z"});
+        let mut line = json!({"device_id": device.id, "level": "info", "message": "x", "timestamp": "2026-01-01T00:00:00Z"});
         line[field] = value;
         line
     };
@@ -214,7 +233,11 @@ async fn a_batch_of_logs_with_wrong_values_is_refused(api: &Api) {
         (json!([line("timestamp", json!("yesterday"))]), "invalid_json", "[0].timestamp"),
         (json!([line("timestamp", json!(1_800_000_000))]), "invalid_json", "[0].timestamp"),
         (json!([line("message", Value::Null)]), "invalid_json", "[0].message"),
-        (json!([line("level", json!("INFO")), line("device_id", json!("x"))]), "invalid_json", "[1].device_id"),
+        (
+            json!([line("level", json!("INFO")), line("device_id", json!("x"))]),
+            "invalid_json",
+            "[1].device_id",
+        ),
         (json!([line("source", json!("x"))]), "invalid_json", "source"),
         (json!([line("fields", json!({"x": "y".repeat(17_000)}))]), "invalid_request", "fields"),
         (json!(vec![line("level", json!("INFO")); 1_001]), "invalid_request", "1001"),
@@ -224,17 +247,26 @@ async fn a_batch_of_logs_with_wrong_values_is_refused(api: &Api) {
         device.send(api, "POST", "/logs/batch", body.to_string()).await.refused(400, code, &[word]);
     }
     assert_eq!(api.stored().await, before);
-    let good = json!([line("level", json!("warning")), line("message", json!("\u{0}zero")), line("fields", json!({"a": "\u{0}"}))]);
+    let good = json!([
+        line("level", json!("warning")),
+        line("message", json!("\u{0}zero")),
+        line("fields", json!({"a": "\u{0}"}))
+    ]);
     let answer = device.send(api, "POST", "/logs/batch", good.to_string()).await.expect(200);
     assert_eq!(answer.json(), json!({"ingested": 3}));
-    assert_eq!(device.send(api, "POST", "/logs/batch", "[]").await.expect(200).json(), json!({"ingested": 0}));
+    assert_eq!(
+        device.send(api, "POST", "/logs/batch", "[]").await.expect(200).json(),
+        json!({"ingested": 0})
+    );
     let logs = api.get(&format!("/devices/{}/logs?level=WARN", device.id)).await.expect(200).json();
     assert_eq!(logs["logs"].as_array().unwrap().len(), 1);
 }
 
 async fn another_content_type_is_refused(api: &Api) {
     let before = api.stored().await;
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json", ""] {
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json", ""]
+    {
         let request = api.request("POST", "/registration-tokens").header("content-type", kind).body("{}");
         Answer::of(request).await.refused(415, "unsupported_media_type", &["application/json"]);
     }
@@ -272,16 +304,32 @@ async fn zero_bytes_in_texts_do_no_harm(api: &Api) {
     for (method, path, body) in [
         ("POST", "/auth/login", json!({"username": zero, "password": zero})),
         ("POST", "/auth/register", json!({"username": zero, "password": "long enough for it"})),
-        ("POST", "/auth/register", json!({"username": "zero", "email": "a\u{0}@b", "password": "long enough for it"})),
-        ("POST", "/auth/register", json!({"username": "z", "password": "long enough for it", "bootstrap_token": zero})),
+        (
+            "POST",
+            "/auth/register",
+            json!({"username": "zero", "email": "a\u{0}@b", "password": "long enough for it"}),
+        ),
+        (
+            "POST",
+            "/auth/register",
+            json!({"username": "z", "password": "long enough for it", "bootstrap_token": zero}),
+        ),
         ("PATCH", &own, json!({"display_name": zero})),
         ("PATCH", &own, json!({"tags": {"a": zero}})),
         ("PATCH", &own, json!({"tags": {zero: "a"}})),
         ("PUT", &config, json!({"metadata": {zero: zero}})),
         ("POST", "/deployments", json!({"bundle_version": zero, "target_devices": [device.id]})),
-        ("POST", "/deployments", json!({"bundle_version": "1", "bundle_name": zero, "target_devices": [device.id]})),
+        (
+            "POST",
+            "/deployments",
+            json!({"bundle_version": "1", "bundle_name": zero, "target_devices": [device.id]}),
+        ),
         ("POST", "/deployments", json!({"bundle_version": "1", "target_devices": [zero]})),
-        ("POST", "/deployments", json!({"bundle_version": "1", "target_devices": [device.id], "description": zero})),
+        (
+            "POST",
+            "/deployments",
+            json!({"bundle_version": "1", "target_devices": [device.id], "description": zero}),
+        ),
         ("POST", "/devices/rollback", json!({"bundle_version": zero, "target_device_ids": [device.id]})),
         ("POST", "/registration-tokens", json!({"tags": {"a": zero}})),
     ] {
@@ -289,5 +337,9 @@ async fn zero_bytes_in_texts_do_no_harm(api: &Api) {
         assert!(answer.status < 500, "{method} {path} {body}: {}", answer.text());
     }
     let metadata = with("metrics", json!({zero: 1}));
-    device.send(api, "POST", &device.heartbeat_path(), metadata.to_string()).await.refused(400, "invalid_request", &[]);
+    device.send(api, "POST", &device.heartbeat_path(), metadata.to_string()).await.refused(
+        400,
+        "invalid_request",
+        &[],
+    );
 }

@@ -23,7 +23,10 @@ async fn a_deployment_reaches_its_devices(api: &Api) {
     assert_eq!(made["status"], "pending");
     let path = format!("/deployments/{}", made["deployment_id"].as_str().unwrap());
     let shown = api.get(&path).await.expect(200).json();
-    assert_eq!((shown["description"].clone(), shown["created_by"].clone()), (json!("night\nmodel"), json!("admin")));
+    assert_eq!(
+        (shown["description"].clone(), shown["created_by"].clone()),
+        (json!("night\nmodel"), json!("admin"))
+    );
     let command = one.beat(api).await.expect(200).json()["commands"][0].clone();
     assert_eq!(command["deployment_id"], made["deployment_id"]);
     assert_eq!(api.get(&path).await.expect(200).json()["status"], "in_progress");
@@ -43,24 +46,79 @@ async fn a_deployment_that_names_wrong_things_is_refused(api: &Api) {
     let other = NOBODY.replace("dead", "beef");
     let too_many: Vec<_> = (0..10_001).map(|number| format!("{number:032x}")).collect();
     let cases = [
-        (json!({"bundle_version": "1.0.0", "target_devices": []}), 400, "invalid_request", vec!["target_devices", "empty"]),
+        (
+            json!({"bundle_version": "1.0.0", "target_devices": []}),
+            400,
+            "invalid_request",
+            vec!["target_devices", "empty"],
+        ),
         (json!({"bundle_version": "1.0.0"}), 400, "invalid_request", vec!["target_devices", "empty"]),
-        (json!({"bundle_version": "1.0.0", "target_devices": [id, id]}), 400, "invalid_request", vec![id.as_str(), "twice"]),
-        (json!({"bundle_version": "1.0.0", "target_devices": [id, id.to_uppercase()]}), 400, "invalid_request", vec!["twice"]),
-        (json!({"bundle_version": "1.0.0", "target_devices": [id, NOBODY, "camera", other]}), 400, "unknown_devices", vec![NOBODY, "camera", &other]),
-        (json!({"bundle_version": "1.0.0", "target_devices": [id, gone.id]}), 400, "invalid_request", vec![gone.id.as_str(), "decommissioned"]),
-        (json!({"bundle_version": "1.0.0", "target_devices": too_many}), 400, "invalid_request", vec!["10001", "10000"]),
+        (
+            json!({"bundle_version": "1.0.0", "target_devices": [id, id]}),
+            400,
+            "invalid_request",
+            vec![id.as_str(), "twice"],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "target_devices": [id, id.to_uppercase()]}),
+            400,
+            "invalid_request",
+            vec!["twice"],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "target_devices": [id, NOBODY, "camera", other]}),
+            400,
+            "unknown_devices",
+            vec![NOBODY, "camera", &other],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "target_devices": [id, gone.id]}),
+            400,
+            "invalid_request",
+            vec![gone.id.as_str(), "decommissioned"],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "target_devices": too_many}),
+            400,
+            "invalid_request",
+            vec!["10001", "10000"],
+        ),
         (json!({"target_devices": [id]}), 400, "invalid_request", vec!["bundle_id", "bundle_version"]),
         (json!({"bundle_version": "9.9.9", "target_devices": [id]}), 404, "not_found", vec!["default@9.9.9"]),
         (json!({"bundle_version": "../1", "target_devices": [id]}), 404, "not_found", vec!["../1"]),
         (json!({"bundle_version": "1".repeat(300), "target_devices": [id]}), 404, "not_found", vec!["111"]),
-        (json!({"bundle_version": "1.0.0", "bundle_name": "vision", "target_devices": [id]}), 404, "not_found", vec!["vision@1.0.0"]),
+        (
+            json!({"bundle_version": "1.0.0", "bundle_name": "vision", "target_devices": [id]}),
+            404,
+            "not_found",
+            vec!["vision@1.0.0"],
+        ),
         (json!({"bundle_id": NOBODY, "target_devices": [id]}), 404, "not_found", vec![NOBODY]),
         (json!({"bundle_id": "camera", "target_devices": [id]}), 404, "not_found", vec!["camera"]),
-        (json!({"bundle_id": bundle, "bundle_version": "2.0.0", "target_devices": [id]}), 400, "invalid_request", vec!["bundle_version"]),
-        (json!({"bundle_id": bundle, "bundle_name": "vision", "target_devices": [id]}), 400, "invalid_request", vec!["bundle_name"]),
-        (json!({"bundle_version": "1.0.0", "target_devices": [id], "description": "x".repeat(1_001)}), 400, "invalid_request", vec!["description"]),
-        (json!({"bundle_version": "1.0.0", "target_devices": [id], "description": "a\u{7}"}), 400, "invalid_request", vec!["description"]),
+        (
+            json!({"bundle_id": bundle, "bundle_version": "2.0.0", "target_devices": [id]}),
+            400,
+            "invalid_request",
+            vec!["bundle_version"],
+        ),
+        (
+            json!({"bundle_id": bundle, "bundle_name": "vision", "target_devices": [id]}),
+            400,
+            "invalid_request",
+            vec!["bundle_name"],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "target_devices": [id], "description": "x".repeat(1_001)}),
+            400,
+            "invalid_request",
+            vec!["description"],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "target_devices": [id], "description": "a\u{7}"}),
+            400,
+            "invalid_request",
+            vec!["description"],
+        ),
     ];
     let before = api.stored().await;
     for (body, status, code, words) in cases {
@@ -99,9 +157,11 @@ async fn the_same_request_with_an_idempotency_key_is_done_once(api: &Api) {
     send("one", &other, &ops).await.expect(201);
     send("two", &body, &api.token).await.expect(201);
     assert_eq!(api.stored().await["deployments"], 3);
-    let rollback = Answer::of(api.request("POST", "/devices/rollback").header("idempotency-key", "one").json(
-        &json!({"bundle_version": "1.0.0", "target_device_ids": [one.id]}),
-    ))
+    let rollback = Answer::of(
+        api.request("POST", "/devices/rollback")
+            .header("idempotency-key", "one")
+            .json(&json!({"bundle_version": "1.0.0", "target_device_ids": [one.id]})),
+    )
     .await;
     assert!([400, 409].contains(&rollback.status), "{}", rollback.text());
 }
@@ -132,7 +192,8 @@ async fn a_deployment_can_be_cancelled_until_it_has_ended(api: &Api) {
     api.post(&format!("/deployments/{NOBODY}/cancel"), &json!({})).await.refused(404, "not_found", &[NOBODY]);
     let mut beat = crate::support::heartbeat();
     beat["targets"] = json!([{"deployment_id": deployment, "attempt": 1, "state": "staging"}]);
-    let answer = device.send(api, "POST", &device.heartbeat_path(), beat.to_string()).await.expect(200).json();
+    let answer =
+        device.send(api, "POST", &device.heartbeat_path(), beat.to_string()).await.expect(200).json();
     assert_eq!(answer["commands"], json!([{"type": "cancel", "deployment_id": deployment, "attempt": 1}]));
 }
 
@@ -148,24 +209,57 @@ async fn devices_return_to_versions_that_they_ran(api: &Api) {
     let roll = async |body: Value| api.post("/devices/rollback", &body).await;
     let before = api.stored().await;
     for (body, code, words) in [
-        (json!({"bundle_version": "9.9.9", "target_device_ids": [device.id]}), "unknown_bundle", vec!["9.9.9", "not found"]),
-        (json!({"bundle_version": "1.0.0", "bundle_name": "vision", "target_device_ids": [device.id]}), "unknown_bundle", vec!["not found"]),
-        (json!({"bundle_version": "3.0.0", "target_device_ids": [device.id]}), "no_successful_deployment",
-            vec![device.id.as_str(), "has no successful deployment of version `3.0.0`"]),
-        (json!({"bundle_version": "1.0.0", "target_device_ids": [device.id, fresh.id]}), "no_successful_deployment",
-            vec![fresh.id.as_str(), "has no successful deployment of version `1.0.0`"]),
-        (json!({"bundle_version": "1.0.0", "target_device_ids": []}), "invalid_request", vec!["target_device_ids", "empty"]),
-        (json!({"bundle_version": "1.0.0", "target_device_ids": [device.id, device.id]}), "invalid_request", vec!["twice"]),
-        (json!({"bundle_version": "1.0.0", "target_device_ids": [NOBODY]}), "unknown_devices", vec![NOBODY, "not found"]),
+        (
+            json!({"bundle_version": "9.9.9", "target_device_ids": [device.id]}),
+            "unknown_bundle",
+            vec!["9.9.9", "not found"],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "bundle_name": "vision", "target_device_ids": [device.id]}),
+            "unknown_bundle",
+            vec!["not found"],
+        ),
+        (
+            json!({"bundle_version": "3.0.0", "target_device_ids": [device.id]}),
+            "no_successful_deployment",
+            vec![device.id.as_str(), "has no successful deployment of version `3.0.0`"],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "target_device_ids": [device.id, fresh.id]}),
+            "no_successful_deployment",
+            vec![fresh.id.as_str(), "has no successful deployment of version `1.0.0`"],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "target_device_ids": []}),
+            "invalid_request",
+            vec!["target_device_ids", "empty"],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "target_device_ids": [device.id, device.id]}),
+            "invalid_request",
+            vec!["twice"],
+        ),
+        (
+            json!({"bundle_version": "1.0.0", "target_device_ids": [NOBODY]}),
+            "unknown_devices",
+            vec![NOBODY, "not found"],
+        ),
     ] {
         roll(body).await.refused(400, code, &words);
     }
     assert_eq!(api.stored().await, before);
-    let answer = roll(json!({"bundle_version": "1.0.0", "target_device_ids": [device.id]})).await.expect(200).json();
-    assert_eq!((answer["status"].clone(), answer["target_device_ids"].clone()), (json!("pending"), json!([device.id])));
+    let answer =
+        roll(json!({"bundle_version": "1.0.0", "target_device_ids": [device.id]})).await.expect(200).json();
+    assert_eq!(
+        (answer["status"].clone(), answer["target_device_ids"].clone()),
+        (json!("pending"), json!([device.id]))
+    );
     assert_eq!(answer["bundle_version"], "1.0.0");
     let command = device.beat(api).await.expect(200).json()["commands"][0].clone();
-    assert_eq!((command["type"].clone(), command["bundle_version"].clone()), (json!("rollback"), json!("1.0.0")));
+    assert_eq!(
+        (command["type"].clone(), command["bundle_version"].clone()),
+        (json!("rollback"), json!("1.0.0"))
+    );
 }
 
 async fn a_deployment_is_rolled_back_to_what_each_device_ran(api: &Api) {
@@ -188,7 +282,10 @@ async fn a_deployment_is_rolled_back_to_what_each_device_ran(api: &Api) {
     }
     api.post(&path(NOBODY), &json!({})).await.refused(404, "not_found", &[NOBODY]);
     let answer = Answer::of(api.request("POST", &path(&second))).await.expect(202).json();
-    assert_eq!((answer["bundle_version"].clone(), answer["target_device_ids"].clone()), (json!("1.0.0"), json!([one.id])));
+    assert_eq!(
+        (answer["bundle_version"].clone(), answer["target_device_ids"].clone()),
+        (json!("1.0.0"), json!([one.id]))
+    );
     assert_eq!(answer["deployments"].as_array().unwrap().len(), 1);
     for device in [&one, &two] {
         api.post(&format!("/devices/{}/decommission", device.id), &json!({})).await.expect(200);

@@ -26,13 +26,15 @@ async fn uploaded(api: &Api) -> (String, Vec<u8>) {
 }
 
 async fn with(api: &Api, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let request = headers.iter().fold(api.request("GET", path), |request, (name, value)| request.header(*name, *value));
+    let request =
+        headers.iter().fold(api.request("GET", path), |request, (name, value)| request.header(*name, *value));
     Answer::of(request).await
 }
 
 async fn the_whole_file_comes_with_its_digest(api: &Api) {
     let (path, bytes) = uploaded(api).await;
-    for headers in [&[][..], &[("range", "items=0-1")], &[("range", "bytes=5-4")], &[("range", "bytes=a-b")]] {
+    for headers in [&[][..], &[("range", "items=0-1")], &[("range", "bytes=5-4")], &[("range", "bytes=a-b")]]
+    {
         let answer = with(api, &path, headers).await.expect(200);
         answer.dressed();
         assert_eq!(answer.body, bytes);
@@ -40,7 +42,10 @@ async fn the_whole_file_comes_with_its_digest(api: &Api) {
         assert_eq!(answer.header("etag"), Some(format!("\"{}\"", sha256(&bytes)).as_str()));
         let digest = base64::engine::general_purpose::STANDARD.encode(hex::decode(sha256(&bytes)).unwrap());
         assert_eq!(answer.header("repr-digest"), Some(format!("sha-256=:{digest}:").as_str()));
-        assert_eq!(answer.header("content-disposition"), Some("attachment; filename=\"vision-1.2.3.tar.zst\""));
+        assert_eq!(
+            answer.header("content-disposition"),
+            Some("attachment; filename=\"vision-1.2.3.tar.zst\"")
+        );
         assert_eq!(answer.header("content-type"), Some("application/zstd"));
         assert_eq!(answer.header("accept-ranges"), Some("bytes"));
     }
@@ -85,7 +90,8 @@ fn parts(answer: &Answer) -> Vec<(String, Vec<u8>)> {
         rest = rest.strip_prefix(b"\r\n").unwrap();
         let end = rest.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
         let head = std::str::from_utf8(&rest[..end]).unwrap();
-        let range = head.lines().find_map(|line| line.strip_prefix("Content-Range: bytes ")).unwrap().to_owned();
+        let range =
+            head.lines().find_map(|line| line.strip_prefix("Content-Range: bytes ")).unwrap().to_owned();
         assert!(head.contains("Content-Type: application/zstd"), "{head}");
         let (first, last) = range.split('/').next().unwrap().split_once('-').unwrap();
         let length = last.parse::<usize>().unwrap() - first.parse::<usize>().unwrap() + 1;
@@ -107,12 +113,20 @@ async fn many_parts_come_as_multipart(api: &Api) {
         .collect();
     assert_eq!(parts(&answer), expected);
     let many = format!("bytes={}", ["0-1"; 17].join(","));
-    assert_eq!(with(api, &path, &[("range", &many)]).await.expect(200).body, bytes, "too many are answered by all");
+    assert_eq!(
+        with(api, &path, &[("range", &many)]).await.expect(200).body,
+        bytes,
+        "too many are answered by all"
+    );
 }
 
 async fn what_lies_outside_is_unsatisfiable(api: &Api) {
     let (path, bytes) = uploaded(api).await;
-    for range in [format!("bytes={}-", bytes.len()), format!("bytes={}-{}", bytes.len() + 5, bytes.len() + 9), "bytes=-0".to_owned()] {
+    for range in [
+        format!("bytes={}-", bytes.len()),
+        format!("bytes={}-{}", bytes.len() + 5, bytes.len() + 9),
+        "bytes=-0".to_owned(),
+    ] {
         let answer = with(api, &path, &[("range", &range)]).await;
         answer.refused(416, "range_not_satisfiable", &[&bytes.len().to_string()]);
         assert_eq!(answer.header("content-range"), Some(format!("bytes */{}", bytes.len()).as_str()));
@@ -147,7 +161,9 @@ async fn a_head_says_the_same_without_bytes(api: &Api) {
     let whole = api.get(&path).await.expect(200);
     let head = Answer::of(api.request("HEAD", &path)).await.expect(200);
     assert!(head.body.is_empty());
-    for name in ["content-length", "etag", "content-type", "content-disposition", "repr-digest", "accept-ranges"] {
+    for name in
+        ["content-length", "etag", "content-type", "content-disposition", "repr-digest", "accept-ranges"]
+    {
         assert_eq!(head.header(name), whole.header(name), "{name}");
     }
     assert_eq!(head.header("content-length"), Some(bytes.len().to_string().as_str()));

@@ -72,7 +72,13 @@ async fn pages_cover_everything_once(api: &Api) {
     loop {
         let page = api.get(&path).await.expect(200).json();
         assert_eq!(page["total"], 7);
-        seen.extend(page["devices"].as_array().unwrap().iter().map(|device| device["device_id"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page["devices"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|device| device["device_id"].as_str().unwrap().to_owned()),
+        );
         match page["next_cursor"].as_str() {
             Some(cursor) => path = format!("/devices?limit=3&cursor={cursor}"),
             None => break,
@@ -84,7 +90,8 @@ async fn pages_cover_everything_once(api: &Api) {
 }
 
 async fn devices_are_found_by_what_is_known_of_them(api: &Api) {
-    let device = api.register(json!({"device_type": "jetson_nano", "tags": {"site": "a=b", "rack": "7"}})).await;
+    let device =
+        api.register(json!({"device_type": "jetson_nano", "tags": {"site": "a=b", "rack": "7"}})).await;
     api.register(json!({"device_type": "raspberry"})).await;
     for (query, found) in [
         ("q=jetson", 1),
@@ -140,11 +147,16 @@ async fn what_does_not_exist_is_not_found(api: &Api) {
             api.post(&path, &json!({})).await.refused(404, "not_found", &["not found"]);
         }
         let body = json!({"version": 1});
-        api.post(&format!("/devices/{id}/config/rollback"), &body).await.refused(404, "not_found", &["device"]);
+        api.post(&format!("/devices/{id}/config/rollback"), &body).await.refused(
+            404,
+            "not_found",
+            &["device"],
+        );
         let answer = api.send_text("PUT", &format!("/devices/{id}/config"), "{}").await;
         answer.refused(404, "not_found", &["device"]);
         api.send_text("PATCH", &format!("/devices/{id}"), "{}").await.refused(404, "not_found", &["device"]);
-        for path in [format!("/bundles/{id}"), format!("/devices/{id}"), format!("/registration-tokens/{id}")] {
+        for path in [format!("/bundles/{id}"), format!("/devices/{id}"), format!("/registration-tokens/{id}")]
+        {
             Answer::of(api.request("DELETE", &path)).await.refused(404, "not_found", &["not found"]);
         }
     }
@@ -161,7 +173,10 @@ async fn a_configuration_is_changed_step_by_step(api: &Api) {
         "metadata": {}, "version": 1});
     assert_eq!(api.get(&path).await.expect(200).json(), default);
     assert_eq!(put(api, &device.id, &json!({"polling_interval": 5})).await.expect(200).json()["version"], 2);
-    let changed = put(api, &device.id, &json!({"metadata": {"a": [1, null]}, "log_level": "WARNING"})).await.expect(200).json();
+    let changed = put(api, &device.id, &json!({"metadata": {"a": [1, null]}, "log_level": "WARNING"}))
+        .await
+        .expect(200)
+        .json();
     let expected = json!({"polling_interval": 5, "heartbeat_timeout": 30, "deploy_timeout": 300, "log_level": "WARN",
         "metadata": {"a": [1, null]}, "version": 3});
     assert_eq!(changed, expected);
@@ -171,7 +186,8 @@ async fn a_configuration_is_changed_step_by_step(api: &Api) {
     assert_eq!(answer["commands"][0]["config_version"], 3);
     let mut beat = crate::support::heartbeat();
     beat["config_version"] = json!(3);
-    let answer = device.send(api, "POST", &device.heartbeat_path(), beat.to_string()).await.expect(200).json();
+    let answer =
+        device.send(api, "POST", &device.heartbeat_path(), beat.to_string()).await.expect(200).json();
     assert_eq!(answer["commands"], json!([]));
 }
 
@@ -207,7 +223,8 @@ async fn a_configuration_returns_to_an_earlier_version(api: &Api) {
     let answer = api.post(&path, &json!({"version": 1})).await.expect(200).json();
     assert_eq!((answer["version"].clone(), answer["polling_interval"].clone()), (json!(5), json!(60)));
     let versions = api.get(&format!("/devices/{}/config/versions", device.id)).await.expect(200).json();
-    let numbers: Vec<_> = versions["versions"].as_array().unwrap().iter().map(|version| version["version"].clone()).collect();
+    let numbers: Vec<_> =
+        versions["versions"].as_array().unwrap().iter().map(|version| version["version"].clone()).collect();
     assert_eq!(numbers, [5, 4, 3, 2, 1]);
 }
 
@@ -215,7 +232,8 @@ async fn changes_at_the_same_time_get_a_version_each(api: &Api) {
     let device = api.device().await;
     let body = json!({"log_level": "DEBUG"});
     let answers = futures_util::future::join_all((0..20).map(|_| put(api, &device.id, &body))).await;
-    let versions: BTreeSet<_> = answers.into_iter().map(|answer| answer.expect(200).json()["version"].as_u64().unwrap()).collect();
+    let versions: BTreeSet<_> =
+        answers.into_iter().map(|answer| answer.expect(200).json()["version"].as_u64().unwrap()).collect();
     assert_eq!(versions, (2..=21).collect());
 }
 
@@ -224,7 +242,10 @@ async fn a_device_is_named_and_labelled(api: &Api) {
     let path = format!("/devices/{}", device.id);
     let patch = async |body: Value| api.send_text("PATCH", &path, body.to_string()).await;
     let shown = patch(json!({"display_name": "camera", "tags": {"site": "north"}})).await.expect(200).json();
-    assert_eq!((shown["display_name"].clone(), shown["tags"].clone()), (json!("camera"), json!({"site": "north"})));
+    assert_eq!(
+        (shown["display_name"].clone(), shown["tags"].clone()),
+        (json!("camera"), json!({"site": "north"}))
+    );
     for (body, word) in [
         (json!({"display_name": "x".repeat(129)}), "display_name"),
         (json!({"display_name": "a\u{1b}[31m"}), "display_name"),

@@ -36,7 +36,13 @@ async fn a_wrong_login_does_not_say_what_is_wrong(api: &Api) {
         Answer::of(api.anonymous("POST", "/auth/login").json(&body)).await
     };
     let mut bodies = Vec::new();
-    for (username, password) in [("admin", "wrong"), ("nobody", ADMIN_PASSWORD), ("", ""), ("Admin", ADMIN_PASSWORD), ("admin' --", "x")] {
+    for (username, password) in [
+        ("admin", "wrong"),
+        ("nobody", ADMIN_PASSWORD),
+        ("", ""),
+        ("Admin", ADMIN_PASSWORD),
+        ("admin' --", "x"),
+    ] {
         let answer = login(username, password).await;
         answer.refused(401, "unauthenticated", &["the username or the password is wrong"]);
         let mut problem = answer.json();
@@ -63,14 +69,22 @@ async fn requests_without_a_good_token_are_refused(api: &Api) {
         vec![good.as_str(), good.as_str()],
         vec![good.as_str(), "Bearer x"],
     ] {
-        for (method, path) in [("GET", "/auth/me"), ("GET", "/devices"), ("POST", "/auth/logout"), ("GET", &format!("/bundles/{NOBODY}"))] {
-            let request = values.iter().fold(api.anonymous(method, path), |request, value| request.header("authorization", *value));
+        for (method, path) in [
+            ("GET", "/auth/me"),
+            ("GET", "/devices"),
+            ("POST", "/auth/logout"),
+            ("GET", &format!("/bundles/{NOBODY}")),
+        ] {
+            let request = values
+                .iter()
+                .fold(api.anonymous(method, path), |request, value| request.header("authorization", *value));
             Answer::of(request).await.refused(401, "unauthenticated", &[]);
         }
     }
     let in_query = Answer::of(api.anonymous("GET", &format!("/devices?access_token={}", api.token))).await;
     in_query.refused(401, "unauthenticated", &[]);
-    let other_case = api.anonymous("GET", "/auth/me").header("authorization", format!("bearer {}", api.token));
+    let other_case =
+        api.anonymous("GET", "/auth/me").header("authorization", format!("bearer {}", api.token));
     Answer::of(other_case).await.expect(200);
 }
 
@@ -125,7 +139,11 @@ async fn a_token_ends_with_its_time_and_with_logout(api: &Api) {
     let me = async |token: &str| Answer::of(api.anonymous("GET", "/auth/me").bearer_auth(token)).await;
     Answer::of(api.anonymous("POST", "/auth/logout").bearer_auth(&one)).await.expect(204);
     me(&one).await.refused(401, "unauthenticated", &["logged out"]);
-    Answer::of(api.anonymous("POST", "/auth/logout").bearer_auth(&one)).await.refused(401, "unauthenticated", &[]);
+    Answer::of(api.anonymous("POST", "/auth/logout").bearer_auth(&one)).await.refused(
+        401,
+        "unauthenticated",
+        &[],
+    );
     me(&two).await.expect(200);
     api.clock.advance_secs(43_199);
     me(&two).await.expect(200);
@@ -146,7 +164,11 @@ async fn who_may_only_look_changes_nothing(api: &Api) {
         ("POST", "/deployments".to_owned(), deploy),
         ("POST", format!("/deployments/{deployment}/cancel"), json!({})),
         ("POST", format!("/deployments/{deployment}/rollback"), json!({})),
-        ("POST", "/devices/rollback".to_owned(), json!({"bundle_version": "1.0.0", "target_device_ids": [device.id]})),
+        (
+            "POST",
+            "/devices/rollback".to_owned(),
+            json!({"bundle_version": "1.0.0", "target_device_ids": [device.id]}),
+        ),
         ("PATCH", own.clone(), json!({"display_name": "mine"})),
         ("PUT", format!("{own}/config"), json!({"polling_interval": 5})),
         ("POST", format!("{own}/config/rollback"), json!({"version": 1})),
@@ -190,7 +212,8 @@ async fn no_route_of_the_document_is_open_by_accident() {
         if open.contains(&path.as_str()) {
             continue;
         }
-        let address: Vec<_> = path.split('/').map(|part| if part.starts_with('{') { NOBODY } else { part }).collect();
+        let address: Vec<_> =
+            path.split('/').map(|part| if part.starts_with('{') { NOBODY } else { part }).collect();
         for method in operations.as_object().unwrap().keys().filter(|key| *key != "parameters") {
             let address = format!("root:{}", address.join("/"));
             let answer = Answer::of(api.anonymous(&method.to_uppercase(), &address).json(&json!({}))).await;
@@ -237,7 +260,8 @@ async fn only_an_admin_registers_users(api: &Api) {
         register(Some(&api.token), &body).await.refused(status, code, &[word]);
     }
     assert_eq!(api.stored().await, before);
-    let made = register(Some(&api.token), &json!({"username": "eve", "password": "long enough for it"})).await;
+    let made =
+        register(Some(&api.token), &json!({"username": "eve", "password": "long enough for it"})).await;
     assert_eq!(made.expect(201).json()["role"], "read_only", "the least, when nothing is said");
 }
 

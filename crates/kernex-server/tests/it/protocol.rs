@@ -18,7 +18,15 @@ on_both!(
 );
 
 async fn unknown_addresses_and_methods_are_problems(api: &Api) {
-    for path in ["/nothing", "/devices/a/b/c", "/device", "root:/nothing", "root:/api/v2/devices", "root:/api/v1", "/users"] {
+    for path in [
+        "/nothing",
+        "/devices/a/b/c",
+        "/device",
+        "root:/nothing",
+        "root:/api/v2/devices",
+        "root:/api/v1",
+        "/users",
+    ] {
         for method in ["GET", "POST", "DELETE"] {
             Answer::of(api.request(method, path)).await.refused(404, "not_found", &["/docs"]);
         }
@@ -39,7 +47,17 @@ async fn unknown_addresses_and_methods_are_problems(api: &Api) {
 
 async fn every_answer_carries_time_id_and_nosniff(api: &Api) {
     let mut ids = Vec::new();
-    for path in ["/devices", "/nothing", "root:/health", "root:/metrics", "root:/docs/", "root:/", "/openapi.json", "/schemas/manifest.json", "root:/setup"] {
+    for path in [
+        "/devices",
+        "/nothing",
+        "root:/health",
+        "root:/metrics",
+        "root:/docs/",
+        "root:/",
+        "/openapi.json",
+        "/schemas/manifest.json",
+        "root:/setup",
+    ] {
         let answer = api.get(path).await;
         answer.dressed();
         assert_eq!(answer.header("x-kernex-time"), Some(api.now().to_string().as_str()), "{path}");
@@ -63,7 +81,10 @@ async fn health_names_what_works(api: &Api) {
             assert_eq!(health["checks"][check]["status"], "ok", "{health}");
         }
     }
-    assert_eq!(Answer::of(api.anonymous("GET", "root:/health/live")).await.expect(200).json()["status"], "ok");
+    assert_eq!(
+        Answer::of(api.anonymous("GET", "root:/health/live")).await.expect(200).json()["status"],
+        "ok"
+    );
 }
 
 /// The database is gone: every route says 503, the program itself lives, and nothing tells how it is reached.
@@ -83,7 +104,11 @@ async fn a_database_that_is_gone_is_503_with_retry_after() {
         Answer::of(api.anonymous("GET", "root:/metrics")).await.expect(200);
         api.get("/devices").await.refused(503, "unavailable", &["database"]);
         let login = json!({"username": "admin", "password": "x"});
-        Answer::of(api.anonymous("POST", "/auth/login").json(&login)).await.refused(503, "unavailable", &["database"]);
+        Answer::of(api.anonymous("POST", "/auth/login").json(&login)).await.refused(
+            503,
+            "unavailable",
+            &["database"],
+        );
         device.beat(&api).await.refused(503, "unavailable", &["database"]);
         let body = json!({"public_key": device.key.public_key_pem().unwrap()}).to_string();
         let mut again = device.signed(&api, "POST", "/devices/register", body);
@@ -153,7 +178,11 @@ async fn pages_load_nothing_from_elsewhere(api: &Api) {
         assert!(!loaded.is_empty(), "{page}");
         for address in loaded {
             assert!(!address.contains("//"), "{address}");
-            let path = if address.starts_with('/') { address.to_owned() } else { format!("{base}{}", address.trim_start_matches("./")) };
+            let path = if address.starts_with('/') {
+                address.to_owned()
+            } else {
+                format!("{base}{}", address.trim_start_matches("./"))
+            };
             Answer::of(api.anonymous("GET", &format!("root:{path}"))).await.expect(200);
         }
         assert!(!page.contains("@import"), "{page}");

@@ -50,9 +50,17 @@ async fn a_result_with_wrong_fields_is_refused(api: &Api) {
         (json!({"device_id": id, "status": "timed_out"}), "invalid_json", "status"),
         (json!({"device_id": "x", "status": "success"}), "invalid_json", "device_id"),
         (json!({"status": "success"}), "invalid_json", "device_id"),
-        (json!({"device_id": id, "status": "failed", "error_code": "sunspots"}), "invalid_json", "error_code"),
+        (
+            json!({"device_id": id, "status": "failed", "error_code": "sunspots"}),
+            "invalid_json",
+            "error_code",
+        ),
         (json!({"device_id": id, "status": "failed", "error_message": 5}), "invalid_json", "error_message"),
-        (json!({"device_id": id, "status": "success", "duration_secs": -1}), "invalid_request", "duration_secs"),
+        (
+            json!({"device_id": id, "status": "success", "duration_secs": -1}),
+            "invalid_request",
+            "duration_secs",
+        ),
         (json!({"device_id": id, "status": "success", "attempt": -1}), "invalid_json", "attempt"),
         (json!({"device_id": id, "status": "success", "attempt": 2}), "invalid_request", "attempt"),
         (json!({"device_id": id, "status": "success", "mood": "good"}), "invalid_json", "mood"),
@@ -99,10 +107,11 @@ async fn many_results_at_once_give_one_line(api: &Api) {
     let device = api.device().await;
     api.bundle("1.0.0").await;
     let deployment = api.deploy("1.0.0", &[&device]).await;
-    let answers = futures_util::future::join_all((0..10).map(|number| {
-        device.report(api, &deployment, if number % 2 == 0 { "success" } else { "failed" })
-    }))
-    .await;
+    let answers =
+        futures_util::future::join_all((0..10).map(|number| {
+            device.report(api, &deployment, if number % 2 == 0 { "success" } else { "failed" })
+        }))
+        .await;
     assert!(answers.iter().any(|answer| answer.status == 200));
     for answer in &answers {
         assert!([200, 401, 409].contains(&answer.status), "{}", answer.text());

@@ -4,7 +4,8 @@ use aws_lc_rs::{
     encoding::{AsDer as _, PublicKeyX509Der},
     rand::SystemRandom,
     signature::{
-        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
+        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+        RsaKeyPair,
     },
 };
 use base64::{Engine as _, engine::general_purpose};
@@ -78,10 +79,13 @@ async fn every_failure_before_the_signature_looks_the_same(api: &Api) {
         ("device id twice", twice("x-device-id")),
         ("timestamp twice", twice("x-device-timestamp")),
         ("signature twice", twice("x-device-signature")),
-        ("challenge twice", change(&|signed| {
-            signed.headers.push(("x-device-challenge", "a".to_owned()));
-            signed.headers.push(("x-device-challenge", "a".to_owned()));
-        })),
+        (
+            "challenge twice",
+            change(&|signed| {
+                signed.headers.push(("x-device-challenge", "a".to_owned()));
+                signed.headers.push(("x-device-challenge", "a".to_owned()));
+            }),
+        ),
         ("device id is none", with("x-device-id", "camera")),
         ("device id is empty", with("x-device-id", "")),
         ("unknown device", with("x-device-id", NOBODY)),
@@ -97,14 +101,20 @@ async fn every_failure_before_the_signature_looks_the_same(api: &Api) {
         ("signature is empty", with("x-device-signature", "")),
         ("signature is no base64", with("x-device-signature", "not base64!")),
         ("signature is too long", with("x-device-signature", &"A".repeat(4_000))),
-        ("signature of something else", with("x-device-signature", &general_purpose::STANDARD.encode([7; 64]))),
+        (
+            "signature of something else",
+            with("x-device-signature", &general_purpose::STANDARD.encode([7; 64])),
+        ),
         ("signature too short", with("x-device-signature", "AAAA")),
         ("other body", change(&|signed| signed.body.push(b' '))),
         ("challenge added", change(&|signed| signed.set("x-device-challenge", "abc"))),
-        ("with a user's token", change(&|signed| {
-            signed.headers.push(("authorization", format!("Bearer {}", api.token)));
-            signed.set("x-device-signature", "AAAA");
-        })),
+        (
+            "with a user's token",
+            change(&|signed| {
+                signed.headers.push(("authorization", format!("Bearer {}", api.token)));
+                signed.set("x-device-signature", "AAAA");
+            }),
+        ),
     ];
     let before = api.stored().await;
     let first = without_id(&cases[0].1.send(api).await);
@@ -121,7 +131,8 @@ async fn a_signature_covers_every_field(api: &Api) {
     let device = api.device().await;
     let path = device.heartbeat_path();
     let deployment = format!("/deployments/{NOBODY}/order");
-    let cases: [(&str, &str, &dyn Fn(&mut Signed)); 7] = [
+    type Change<'a> = &'a dyn Fn(&mut Signed);
+    let cases: [(&str, &str, Change<'_>); 7] = [
         ("method", "GET", &|signed| signed.method = "HEAD".to_owned()),
         ("path", "GET", &|signed| signed.path = format!("/bundles/{NOBODY}")),
         ("query added", "GET", &|signed| signed.path += "?wait=5"),
@@ -162,7 +173,8 @@ async fn every_spelling_of_base64_is_accepted(api: &Api) {
         &general_purpose::URL_SAFE_NO_PAD,
     ] {
         let mut signed = device.signed(api, "POST", &device.heartbeat_path(), heartbeat().to_string());
-        let bytes = kernex_api::signing::decode_signature(signed.value("x-device-signature").unwrap()).unwrap();
+        let bytes =
+            kernex_api::signing::decode_signature(signed.value("x-device-signature").unwrap()).unwrap();
         signed.set("x-device-signature", &engine.encode(bytes));
         signed.send(api).await.expect(200);
     }
@@ -240,7 +252,12 @@ fn rsa(bits: aws_lc_rs::rsa::KeySize) -> RsaKeyPair {
     RsaKeyPair::generate(bits).unwrap()
 }
 
-async fn register_key(api: &Api, public_key: &str, algorithm: Option<&str>, sign: impl Fn(&[u8]) -> Vec<u8>) -> Answer {
+async fn register_key(
+    api: &Api,
+    public_key: &str,
+    algorithm: Option<&str>,
+    sign: impl Fn(&[u8]) -> Vec<u8>,
+) -> Answer {
     let mut body = json!({"public_key": public_key});
     if let Some(algorithm) = algorithm {
         body["signature_algorithm"] = algorithm.into();
@@ -299,11 +316,13 @@ async fn keys_of_every_supported_kind_register_and_sign(api: &Api) {
         signature
     };
     let spki: PublicKeyX509Der<'_> = big.public_key().as_der().unwrap();
-    let pss = register_key(api, &spki_pem(&spki), None, |text| sign_rsa(text, &RSA_PSS_SHA256)).await.expect(201);
+    let pss =
+        register_key(api, &spki_pem(&spki), None, |text| sign_rsa(text, &RSA_PSS_SHA256)).await.expect(201);
     // Registered once, the key's algorithm stays; PKCS#1 v1.5 is not what it signs with.
     let other = register_key(api, &spki_pem(&spki), None, |text| sign_rsa(text, &RSA_PKCS1_SHA256)).await;
     other.refused(401, "unauthenticated", &[]);
-    let device = api.get(&format!("/devices/{}", pss.json()["device_id"].as_str().unwrap())).await.expect(200);
+    let device =
+        api.get(&format!("/devices/{}", pss.json()["device_id"].as_str().unwrap())).await.expect(200);
     assert_eq!(device.json()["signature_algorithm"], "rsa-pss-sha256");
 
     let another = rsa(aws_lc_rs::rsa::KeySize::Rsa3072);
@@ -320,7 +339,8 @@ async fn keys_of_every_supported_kind_register_and_sign(api: &Api) {
     let spki: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
     let sign = |text: &[u8]| pair.sign(&random, text).unwrap().as_ref().to_vec();
     let answer = register_key(api, &spki_pem(&spki), None, sign).await.expect(201);
-    let device = api.get(&format!("/devices/{}", answer.json()["device_id"].as_str().unwrap())).await.expect(200);
+    let device =
+        api.get(&format!("/devices/{}", answer.json()["device_id"].as_str().unwrap())).await.expect(200);
     assert_eq!(device.json()["signature_algorithm"], "ecdsa-p256-sha256");
     assert_eq!(device.json()["key_fingerprint"], crate::support::sha256(spki.as_ref()));
     assert_eq!(api.stored().await["devices"], 3);
@@ -346,8 +366,10 @@ async fn registering_the_same_key_again_gives_the_same_device(api: &Api) {
 }
 
 async fn a_registration_is_signed_with_the_key_that_it_brings(api: &Api) {
-    let (own, other) =
-        (SigningKey::generate(KeyAlgorithm::Ed25519).unwrap(), SigningKey::generate(KeyAlgorithm::Ed25519).unwrap());
+    let (own, other) = (
+        SigningKey::generate(KeyAlgorithm::Ed25519).unwrap(),
+        SigningKey::generate(KeyAlgorithm::Ed25519).unwrap(),
+    );
     let device = api.device().await;
     let before = api.stored().await;
     let body = json!({"public_key": own.public_key_pem().unwrap()}).to_string();
@@ -369,7 +391,10 @@ async fn a_registration_is_signed_with_the_key_that_it_brings(api: &Api) {
 
 async fn a_registration_with_bad_fields_is_refused(api: &Api) {
     let key = SigningKey::generate(KeyAlgorithm::Ed25519).unwrap();
-    let many: Value = (0..65).map(|number| (format!("key{number}"), json!("value"))).collect::<serde_json::Map<_, _>>().into();
+    let many: Value = (0..65)
+        .map(|number| (format!("key{number}"), json!("value")))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     let cases = [
         (json!({"device_type": "x".repeat(65)}), "invalid_request", "device_type"),
         (json!({"device_type": "a\u{0}b"}), "invalid_request", "device_type"),
@@ -432,8 +457,16 @@ async fn a_waiting_device_may_only_send_heartbeats(api: &Api) {
     api.post(&format!("/devices/{}/approve", device.id), &json!({})).await.expect(200);
     let answer = device.beat(api).await.expect(200).json();
     assert_eq!(answer["commands"][0]["deployment_id"], deployment);
-    api.post(&format!("/devices/{}/approve", device.id), &json!({})).await.refused(409, "conflict", &["active"]);
-    api.post(&format!("/devices/{}/reject", device.id), &json!({})).await.refused(409, "conflict", &["active"]);
+    api.post(&format!("/devices/{}/approve", device.id), &json!({})).await.refused(
+        409,
+        "conflict",
+        &["active"],
+    );
+    api.post(&format!("/devices/{}/reject", device.id), &json!({})).await.refused(
+        409,
+        "conflict",
+        &["active"],
+    );
 }
 
 async fn a_device_acts_only_for_itself(api: &Api) {
@@ -460,7 +493,11 @@ async fn a_decommissioned_device_is_nobody(api: &Api) {
     assert_eq!(shown["status"], "decommissioned");
     let path = format!("/devices/{}/decommission", device.id);
     api.post(&path, &json!({})).await.refused(409, "conflict", &["decommissioned"]);
-    Answer::of(api.request("DELETE", &format!("/devices/{NOBODY}"))).await.refused(404, "not_found", &[NOBODY]);
+    Answer::of(api.request("DELETE", &format!("/devices/{NOBODY}"))).await.refused(
+        404,
+        "not_found",
+        &[NOBODY],
+    );
 }
 
 async fn registration_tokens_let_in_and_run_out(api: &Api) {

@@ -241,8 +241,10 @@ impl Api {
             "log_entries",
             "idempotency_keys",
         ];
-        let query: Vec<_> =
-            tables.iter().map(|table| format!("SELECT '{table}' AS name, COUNT(*) AS rows FROM {table}")).collect();
+        let query: Vec<_> = tables
+            .iter()
+            .map(|table| format!("SELECT '{table}' AS name, COUNT(*) AS rows FROM {table}"))
+            .collect();
         let query = AssertSqlSafe(query.join(" UNION ALL "));
         let url = self.server.state().settings().database_url.expose();
         if url.starts_with("postgres") {
@@ -450,7 +452,8 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 
 /// A gzipped tar of these files.
 pub(crate) fn tar_gz(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let mut archive =
+        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
     for (name, bytes) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);

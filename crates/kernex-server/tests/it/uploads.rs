@@ -26,7 +26,8 @@ on_both!(
 /// Nothing is stored, and nothing lies around.
 async fn assert_nothing(api: &Api) {
     assert_eq!(api.stored().await["bundles"], 0);
-    wait_for("the last file to go", Duration::from_secs(20), async || (api.files() == (0, 0)).then_some(())).await;
+    wait_for("the last file to go", Duration::from_secs(20), async || (api.files() == (0, 0)).then_some(()))
+        .await;
 }
 
 async fn a_bundle_is_stored_as_it_was_sent(api: &Api) {
@@ -39,7 +40,10 @@ async fn a_bundle_is_stored_as_it_was_sent(api: &Api) {
         let archive = api.archive(&bundle.with("description", json!("night model")));
         let answer = api.upload_archive(archive.clone()).await.expect(201).json();
         assert_eq!(answer["checksum_sha256"], sha256(&archive));
-        assert_eq!((answer["name"].clone(), answer["size_bytes"].clone()), (json!("vision"), json!(archive.len())));
+        assert_eq!(
+            (answer["name"].clone(), answer["size_bytes"].clone()),
+            (json!("vision"), json!(archive.len()))
+        );
         let id = answer["bundle_id"].as_str().unwrap();
         assert_eq!(api.get(&format!("/bundles/{id}")).await.expect(200).body, archive);
         let listed = api.get("/bundles").await.expect(200).json();
@@ -93,7 +97,9 @@ async fn an_archive_that_is_cut_off_anywhere_is_refused(api: &Api) {
 }
 
 async fn a_manifest_that_is_missing_invalid_or_disagrees_is_refused(api: &Api) {
-    let in_archive = |manifest: &Value| tar_gz(&[("manifest.json", manifest.to_string().as_bytes()), ("run.sh", b"#!/bin/sh")]);
+    let in_archive = |manifest: &Value| {
+        tar_gz(&[("manifest.json", manifest.to_string().as_bytes()), ("run.sh", b"#!/bin/sh")])
+    };
     let long = "1".repeat(300);
     for (manifest, word) in [
         (json!({}), "version"),
@@ -153,7 +159,8 @@ async fn names_that_lead_elsewhere_are_refused_or_ignored(api: &Api) {
     }
     assert_nothing(api).await;
     // The file's own name in the form is nobody's path.
-    for (number, name) in ["../../evil.tar.gz", "/etc/cron.d/evil", "..", "C:\\evil"].into_iter().enumerate() {
+    for (number, name) in ["../../evil.tar.gz", "/etc/cron.d/evil", "..", "C:\\evil"].into_iter().enumerate()
+    {
         let archive = api.archive(&TestBundle::tiny("default", &format!("{number}.0.0")));
         let part = Part::bytes(archive).file_name(name);
         api.upload_parts(Form::new().part("file", part)).await.expect(201);
@@ -178,7 +185,10 @@ async fn a_form_with_wrong_parts_is_refused(api: &Api) {
         (Form::new(), "form"),
         (Form::new().text("manifest", manifest), "file"),
         (Form::new().part("file", file()).part("file", file()), "two parts named file"),
-        (Form::new().text("manifest", manifest).text("manifest", manifest).part("file", file()), "two parts named manifest"),
+        (
+            Form::new().text("manifest", manifest).text("manifest", manifest).part("file", file()),
+            "two parts named manifest",
+        ),
         (Form::new().part("file", file()).text("version", "1.0.0"), "version"),
         (Form::new().part("bundle", file()), "bundle"),
         (Form::new().part("", file()), "unknown part"),
@@ -189,7 +199,10 @@ async fn a_form_with_wrong_parts_is_refused(api: &Api) {
     for (kind, body) in [
         ("multipart/form-data", "x"),
         ("multipart/form-data; boundary=abc", "no part at all"),
-        ("multipart/form-data; boundary=abc", "--abc\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nbytes"),
+        (
+            "multipart/form-data; boundary=abc",
+            "--abc\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nbytes",
+        ),
         ("multipart/form-data; boundary=abc", ""),
     ] {
         let request = api.request("POST", "/bundles").header("content-type", kind).body(body);
@@ -212,9 +225,14 @@ async fn a_file_over_the_limit_is_refused_whether_it_says_so_or_not() {
         let huge = api.archive(&TestBundle::tiny("default", "1.0.0").with_random_bytes(3 << 20));
         api.upload_archive(huge).await.refused(413, "too_large", &["100000"]);
         // Without a length the limit is met on the way.
-        let chunks = large.chunks(10_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>();
+        let chunks =
+            large.chunks(10_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>();
         let body = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
-        api.upload_parts(Form::new().part("file", Part::stream(body))).await.refused(413, "too_large", &["100000"]);
+        api.upload_parts(Form::new().part("file", Part::stream(body))).await.refused(
+            413,
+            "too_large",
+            &["100000"],
+        );
         assert_nothing(&api).await;
         let fits = api.archive(&TestBundle::tiny("default", "1.0.0").with_random_bytes(50_000));
         api.upload_archive(fits).await.expect(201);
@@ -247,7 +265,8 @@ async fn the_same_version_twice_is_a_conflict_also_at_once(api: &Api) {
             answer.refused(409, "conflict", &[&format!("default@{round}.0.0")]);
         }
         let made = answers.iter().find(|answer| answer.status == 201).unwrap().json();
-        let bytes = api.get(&format!("/bundles/{}", made["bundle_id"].as_str().unwrap())).await.expect(200).body;
+        let bytes =
+            api.get(&format!("/bundles/{}", made["bundle_id"].as_str().unwrap())).await.expect(200).body;
         assert_eq!(made["checksum_sha256"], sha256(&bytes));
         assert_eq!(api.files(), (0, round + 1), "one blob each");
         api.upload_archive(two).await.refused(409, "conflict", &["exists already"]);
@@ -318,7 +337,9 @@ async fn stored_bytes_can_be_verified(api: &Api) {
     let answer = Answer::of(api.request("POST", &path)).await.expect(200).json();
     assert_eq!(answer["valid"], true);
     let digest = answer["checksum_sha256"].as_str().unwrap().to_owned();
-    let with = async |text: String| api.post(&path, &json!({"checksum_sha256": text})).await.expect(200).json()["valid"].clone();
+    let with = async |text: String| {
+        api.post(&path, &json!({"checksum_sha256": text})).await.expect(200).json()["valid"].clone()
+    };
     assert_eq!(with(digest.to_uppercase()).await, true);
     assert_eq!(with("0".repeat(64)).await, false);
     api.post(&path, &json!({"sha": 1})).await.refused(400, "invalid_json", &["sha"]);
@@ -327,7 +348,10 @@ async fn stored_bytes_can_be_verified(api: &Api) {
     bytes[20] ^= 1;
     std::fs::write(&blob, &bytes).unwrap();
     let answer = Answer::of(api.request("POST", &path)).await.expect(200).json();
-    assert_eq!((answer["valid"].clone(), answer["checksum_sha256"].clone()), (json!(false), json!(sha256(&bytes))));
+    assert_eq!(
+        (answer["valid"].clone(), answer["checksum_sha256"].clone()),
+        (json!(false), json!(sha256(&bytes)))
+    );
     std::fs::write(&blob, &bytes[..10]).unwrap();
     api.get(&format!("/bundles/{bundle}")).await.refused(503, "unavailable", &["missing"]);
     std::fs::remove_file(&blob).unwrap();
