@@ -34,7 +34,7 @@ impl List {
     /// Columns stand in the order of their importance: when there is no room for all, the last ones are left out, and the
     /// last one that is shown is cut.
     pub(crate) fn render(mut self, width: Option<u16>) -> String {
-        if let Some(width) = width.or_else(|| self.table.width()) {
+        if let Some(width) = width.or_else(|| terminal_width(&self.table)) {
             let widths = fit(&self.table.column_max_content_widths(), width);
             self.table.set_constraints(widths.into_iter().map(|width| match width {
                 0 => ColumnConstraint::Hidden,
@@ -124,8 +124,13 @@ fn bare() -> Table {
     table
 }
 
+/// The terminal's width; a terminal that says 0 does not know it (`script`, some containers).
+fn terminal_width(table: &Table) -> Option<u16> {
+    table.width().filter(|width| *width > 0)
+}
+
 fn finish(mut table: Table, width: Option<u16>) -> String {
-    if let Some(width) = width.or_else(|| table.width()) {
+    if let Some(width) = width.or_else(|| terminal_width(&table)) {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     for column in table.column_iter_mut() {
