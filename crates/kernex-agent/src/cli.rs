@@ -40,14 +40,14 @@ impl Cli {
     /// Does what the command line says.
     pub fn execute(self) -> ExitCode {
         let outcome = match self.command {
-            Command::Run(args) => block_on(run::run(args)),
-            Command::Register(args) => block_on(register::register(args)),
-            Command::Status(args) => status::status(&args),
+            Command::Run(args) => run::run(args),
+            Command::Register(args) => block_on(register::register(args)).map(|()| ExitCode::SUCCESS),
+            Command::Status(args) => status::status(&args).map(|()| ExitCode::SUCCESS),
             Command::ScriptRunner => return crate::script_runner::main(),
             Command::SandboxEntry => return crate::sandbox::enter::main(),
         };
         match outcome {
-            Ok(()) => ExitCode::SUCCESS,
+            Ok(code) => code,
             Err(error) => {
                 eprint_error(&error);
                 ExitCode::FAILURE
@@ -56,7 +56,7 @@ impl Cli {
     }
 }
 
-fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(work);
     // Unpacking or making a key may go on for long; both leave only temporary files when they are cut off.

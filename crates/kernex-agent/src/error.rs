@@ -15,16 +15,6 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// The state was written by a newer agent; it is kept as it is.
-    #[error("{} has format {found}, this agent knows formats up to {known}; it is kept, use a newer agent", path.display())]
-    NewerState {
-        /// The state file.
-        path: PathBuf,
-        /// Its format.
-        found: u64,
-        /// The newest format of this agent.
-        known: u64,
-    },
     /// Another agent works on the data folder.
     #[error("another agent is running on {}; one data folder belongs to one agent", .0.display())]
     Locked(PathBuf),

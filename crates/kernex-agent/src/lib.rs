@@ -27,6 +27,7 @@ pub mod runner;
 pub mod sandbox;
 pub mod script;
 pub mod script_runner;
+pub mod self_update;
 pub mod settings;
 pub mod state;
 pub mod telemetry;

@@ -12,10 +12,14 @@ mod tests;
 
 use kernex_core::{BundleName, DeploymentId, DeviceConfig, FailureCode, ResultStatus, Timestamp};
 
+use crate::self_update::is_agent;
 use crate::state::{AgentState, Attempt, Failure, Order, Phase, Report};
 
 /// An attempt that is interrupted more often than this is given up: something in it may be what restarts the device.
 pub const MAX_RESTARTS: u32 = 5;
+
+/// An agent that replaces itself restarts by design: for each start on trial, and to return.
+const RESTARTS_OF_SELF_UPDATE: u32 = 5;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +42,11 @@ pub enum Event {
     },
     /// There is nothing to download: the release is on the disk, complete.
     FoundStaged {
+        /// For which deployment.
+        deployment_id: DeploymentId,
+    },
+    /// Another agent has to go on with the attempt.
+    HandOver {
         /// For which deployment.
         deployment_id: DeploymentId,
     },
@@ -101,6 +110,8 @@ pub enum Effect {
     },
     /// Go by the configuration.
     ApplyConfig,
+    /// End, and let the launcher start the agent that has to go on.
+    HandOver,
     /// Say that a configuration was taken back.
     SayConfigReturned {
         /// Which version.
@@ -122,6 +133,13 @@ pub fn step(mut state: AgentState, event: Event) -> (AgentState, Vec<Effect>) {
             true => enter(&mut state, Phase::Activating),
             false => Vec::new(),
         },
+        Event::HandOver { deployment_id } => {
+            let is_it = |phase| in_phase(&state, deployment_id, phase);
+            match is_it(Phase::Checking) || is_it(Phase::RollingBack) {
+                true => vec![Effect::HandOver],
+                false => Vec::new(),
+            }
+        }
         Event::Failed { deployment_id, phase, failure } => match in_phase(&state, deployment_id, phase) {
             true => fail(&mut state, failure),
             false => Vec::new(),
@@ -158,7 +176,8 @@ fn resume(state: &mut AgentState) -> Vec<Effect> {
     let Some(attempt) = &mut state.attempt else { return Vec::new() };
     attempt.restarts = attempt.restarts.saturating_add(1);
     let phase = attempt.phase;
-    if attempt.restarts > MAX_RESTARTS && phase != Phase::RollingBack {
+    let allowed = MAX_RESTARTS + if is_agent(&attempt.bundle_name) { RESTARTS_OF_SELF_UPDATE } else { 0 };
+    if attempt.restarts > allowed && phase != Phase::RollingBack {
         let message = format!(
             "interrupted {} times by restarts, last while {}",
             attempt.restarts,
@@ -234,8 +253,10 @@ fn advance(state: &mut AgentState, done: Phase) -> Vec<Effect> {
         Phase::Activating => enter(state, Phase::Checking),
         Phase::Checking => commit(state),
         Phase::RollingBack => {
-            let returned =
-                state.attempt.as_ref().is_some_and(|attempt| state.current(&attempt.bundle_name).is_some());
+            // There is always an agent to return to: the installed program.
+            let returned = state.attempt.as_ref().is_some_and(|attempt| {
+                is_agent(&attempt.bundle_name) || state.current(&attempt.bundle_name).is_some()
+            });
             finish(state, if returned { ResultStatus::RolledBack } else { ResultStatus::Failed })
         }
     }

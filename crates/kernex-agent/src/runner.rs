@@ -46,6 +46,16 @@ pub struct Runner {
     clock: Option<AttemptClock>,
     /// While a configuration is on trial: since when no time was counted.
     silent_since: Option<Instant>,
+    ending: Option<Ending>,
+}
+
+/// Why the runner ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was asked to.
+    Stopped,
+    /// Another agent has to go on.
+    HandOver,
 }
 
 /// A phase's work that runs.
@@ -85,6 +95,7 @@ impl Runner {
             work: None,
             clock: None,
             silent_since: None,
+            ending: None,
         }
     }
 
@@ -93,9 +104,9 @@ impl Runner {
         mut self,
         mut events: mpsc::Receiver<Event>,
         stop: CancellationToken,
-    ) -> Result<(), Error> {
+    ) -> Result<Ending, Error> {
         self.handle(Event::Started, &stop).await;
-        while !stop.is_cancelled() {
+        while !stop.is_cancelled() && self.ending.is_none() {
             let next_tick = self.next_tick();
             let event = tokio::select! {
                 event = finished(&mut self.work) => Some(event),
@@ -224,6 +235,7 @@ impl Runner {
             }
             Effect::CleanUp { .. } => work::clean_up(&self.context, &self.state).await,
             Effect::Restore { except } => work::restore(&self.context, &self.state, except.as_ref()).await,
+            Effect::HandOver => self.ending = Some(Ending::HandOver),
             // Done before the state was published.
             Effect::ApplyConfig => {}
             Effect::SayConfigReturned { version } => tracing::error!(
@@ -286,8 +298,9 @@ impl Runner {
         }
     }
 
-    async fn shut_down(mut self) -> Result<(), Error> {
-        tracing::info!("stopping");
+    async fn shut_down(mut self) -> Result<Ending, Error> {
+        let ending = self.ending.unwrap_or(Ending::Stopped);
+        tracing::info!(hands_over = ending == Ending::HandOver, "stopping");
         let context = self.context.clone();
         let stop_workloads = async { context.supervisor.lock().await.stop_all().await };
         self.note_time();
@@ -298,8 +311,12 @@ impl Runner {
         self.state.last_timestamp_millis = self.context.client.last_timestamp().as_millis();
         self.state.clock_offset_millis = self.context.client.clock_offset_millis();
         let saved = self.file.save(&self.state);
+        if ending == Ending::HandOver {
+            // A newer agent may write what this one cannot read.
+            self.file.keep_copy()?;
+        }
         self.context.logs.keep(&self.context.data)?;
-        saved
+        saved.map(|()| ending)
     }
 }
 

@@ -9,6 +9,7 @@ mod download;
 mod interruptible;
 mod pace;
 mod part;
+mod self_update;
 mod space;
 mod stage;
 mod verify;
@@ -26,6 +27,7 @@ use crate::{
     context::Context,
     machine::Event,
     quarantine,
+    self_update::is_agent,
     state::{Attempt, Failure, Phase, Slot, is_of_content},
 };
 
@@ -49,6 +51,7 @@ pub struct Job {
 enum Done {
     Completed,
     FoundStaged,
+    HandOver,
 }
 
 impl Job {
@@ -56,10 +59,14 @@ impl Job {
     pub async fn run(self) -> Event {
         let phase = self.attempt.phase;
         let deployment_id = self.attempt.deployment_id;
+        let is_agent = is_agent(&self.attempt.bundle_name);
         let outcome = match phase {
             Phase::Downloading => download::download(&self).await,
             Phase::Verifying => verify::verify(&self).await,
             Phase::Staging => stage::stage(&self).await,
+            Phase::Activating if is_agent => self_update::activate(&self).await,
+            Phase::Checking if is_agent => self_update::check(&self).await,
+            Phase::RollingBack if is_agent => self_update::revert(&self).await,
             Phase::Activating => activate::activate(&self).await,
             Phase::Checking => check::check(&self).await,
             Phase::RollingBack => activate::revert(&self).await,
@@ -67,6 +74,7 @@ impl Job {
         match outcome {
             Ok(Done::Completed) => Event::Completed { deployment_id, phase },
             Ok(Done::FoundStaged) => Event::FoundStaged { deployment_id },
+            Ok(Done::HandOver) => Event::HandOver { deployment_id },
             Err(failure) => {
                 if matches!(phase, Phase::Verifying | Phase::Staging) && is_of_content(failure.code) {
                     self.quarantine(&failure).await;

@@ -1,6 +1,6 @@
 //! `kernex-agent run`.
 
-use std::{sync::Arc, time::Duration};
+use std::{os::unix::process::CommandExt as _, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -21,8 +21,12 @@ use crate::{
     log_queue::LogQueue,
     machine::Event,
     process::RunnerProgram,
-    runner::Runner,
+    runner::{Ending, Runner},
     sandbox::{Policy, cgroup},
+    self_update::{
+        Running,
+        launcher::{self, HAND_OVER_CODE},
+    },
     settings::{Settings, SettingsArgs},
     state::{AgentState, StateFile},
     telemetry,
@@ -41,8 +45,27 @@ pub(super) struct RunArgs {
     settings: SettingsArgs,
 }
 
-/// Works until SIGTERM or SIGINT.
-pub(super) async fn run(args: RunArgs) -> anyhow::Result<()> {
+/// Decides which agent is to run, and runs it until SIGTERM or SIGINT.
+pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let running = Running::here();
+    if !running.is_launched() {
+        let (data, _) = args.settings.data.resolve()?;
+        if let Some(code) = launcher::launch(&data) {
+            return Ok(code);
+        }
+    } else if !running.follow_launcher() {
+        anyhow::bail!("the launcher of this agent has ended");
+    }
+    match super::block_on(work(args))? {
+        Ending::Stopped => Ok(ExitCode::SUCCESS),
+        Ending::HandOver if running.launcher.is_some() => Ok(ExitCode::from(HAND_OVER_CODE)),
+        // Comes back only when it does not work.
+        Ending::HandOver => Err(running.launcher_command().exec()).context("cannot hand over"),
+    }
+}
+
+/// Works until SIGTERM or SIGINT, or until another agent has to go on.
+async fn work(args: RunArgs) -> anyhow::Result<Ending> {
     let settings = args.settings.resolve()?;
     let logs = LogQueue::default();
     let level = telemetry::start(args.settings.log_format, settings.device_config.log_level, &logs);
@@ -54,7 +77,7 @@ pub(super) async fn run(args: RunArgs) -> anyhow::Result<()> {
     tracing::info!(version = AGENT_VERSION, data_dir = %settings.data.root().display(), control_plane = settings.control_plane, "starting");
     let connection = tokio::select! {
         connection = connect(&settings, &state) => connection?,
-        () = stop.cancelled() => return Ok(()),
+        () = stop.cancelled() => return Ok(Ending::Stopped),
     };
     let program = RunnerProgram::default();
     let policy = sandbox_policy(&settings, &program).await;

@@ -38,6 +38,8 @@ struct Format {
 enum Generation {
     Missing,
     Torn(String),
+    /// Of a format that this agent does not know.
+    Newer(u64),
     Good(Box<AgentState>),
 }
 
@@ -53,12 +55,13 @@ impl StateFile {
 
     /// The last state that was written completely; `None` on a new device.
     ///
-    /// A newer format is an error, and the file stays as it is. When neither generation can be read, both are kept under
+    /// A newer format is kept under another name, and this agent goes on from what it wrote itself. When neither generation can be read, both are kept under
     /// another name and the agent begins anew.
     pub fn load(&self) -> Result<Option<AgentState>, Error> {
         let newest = read_generation(&self.path)?;
         let reason = match newest {
             Generation::Good(state) => return Ok(Some(*state)),
+            Generation::Newer(found) => return self.go_on_without_newer(found),
             Generation::Missing => None,
             Generation::Torn(reason) => Some(reason),
         };
@@ -69,6 +72,7 @@ impl StateFile {
                 Ok(Some(*state))
             }
             (Generation::Missing, None) => Ok(None),
+            (Generation::Newer(found), _) => self.go_on_without_newer(found),
             (_, reason) => {
                 tracing::error!(
                     reason,
@@ -78,6 +82,44 @@ impl StateFile {
                 Ok(None)
             }
         }
+    }
+
+    /// A newer agent was here and is not any more.
+    fn go_on_without_newer(&self, found: u64) -> Result<Option<AgentState>, Error> {
+        let candidates = [self.older(), self.copy()];
+        for path in [self.path.clone(), self.older()] {
+            if let Generation::Newer(_) = read_generation(&path)? {
+                rename_if_there(&path, ".newer")?;
+            }
+        }
+        for path in candidates {
+            if let Generation::Good(state) = read_generation(&path)? {
+                tracing::warn!(found, known = FORMAT, from = %path.display(), "the state is of a newer agent and kept aside, going on from what this one knew");
+                return Ok(Some(*state));
+            }
+        }
+        tracing::error!(
+            found,
+            known = FORMAT,
+            "the state is of a newer agent and kept aside, and the agent begins anew"
+        );
+        Ok(None)
+    }
+
+    /// Keeps the state for an agent that may have to return after a newer one.
+    pub fn keep_copy(&self) -> Result<(), Error> {
+        let failed = |source| Error::File { action: "copy", path: self.path.clone(), source };
+        let bytes = disk::read_limited(&self.path, MAX_STATE_BYTES).map_err(failed)?;
+        disk::write_atomic(&self.copy(), &bytes).map_err(failed)
+    }
+
+    /// Forgets the copy.
+    pub(crate) fn forget_copy(&self) -> io::Result<()> {
+        disk::remove_file_if_there(&self.copy())
+    }
+
+    fn copy(&self) -> PathBuf {
+        self.path.with_extension(format!("json.format-{FORMAT}"))
     }
 
     /// Reads without changing anything, for people who look.
@@ -106,17 +148,18 @@ impl StateFile {
     }
 
     fn put_aside(&self) -> Result<(), Error> {
-        for path in [self.path.clone(), self.older()] {
-            let mut aside = path.clone().into_os_string();
-            aside.push(".broken");
-            match fs::rename(&path, &aside) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::File { action: "put aside", path, source: error });
-                }
-                _ => {}
-            }
+        [self.path.clone(), self.older()].iter().try_for_each(|path| rename_if_there(path, ".broken"))
+    }
+}
+
+fn rename_if_there(path: &Path, suffix: &str) -> Result<(), Error> {
+    let mut aside = path.to_owned().into_os_string();
+    aside.push(suffix);
+    match fs::rename(path, &aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::File { action: "put aside", path: path.to_owned(), source: error })
         }
-        Ok(())
+        _ => Ok(()),
     }
 }
 
@@ -134,7 +177,7 @@ fn read_generation(path: &Path) -> Result<Generation, Error> {
         Err(error) => return Ok(Generation::Torn(error.to_string())),
     };
     if format > FORMAT {
-        return Err(Error::NewerState { path: path.to_owned(), found: format, known: FORMAT });
+        return Ok(Generation::Newer(format));
     }
     Ok(match serde_json::from_slice(&bytes) {
         Ok(state) => Generation::Good(Box::new(state)),
@@ -188,13 +231,28 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_refused_and_kept() {
-        let (_dir, file) = saved_twice();
+    fn a_newer_agents_state_is_kept_aside_and_an_older_agent_goes_on_from_what_it_knew() {
         let newer = r#"{"format": 2, "everything": "else"}"#;
+        let (dir, file) = saved_twice();
+        file.keep_copy().unwrap();
         fs::write(&file.path, newer).unwrap();
-        let error = file.load().unwrap_err().to_string();
-        assert!(error.contains("has format 2, this agent knows formats up to 1"), "{error}");
-        assert_eq!(fs::read_to_string(&file.path).unwrap(), newer);
+        assert_eq!(file.load().unwrap(), Some(state(2)), "the generation before");
+        assert_eq!(fs::read_to_string(dir.path().join("state.json.newer")).unwrap(), newer);
+        for path in [file.path.clone(), file.older()] {
+            fs::write(path, newer).unwrap();
+        }
+        assert_eq!(
+            file.load().unwrap(),
+            Some(state(3)),
+            "the copy that was made when the newer one took over"
+        );
+        file.save(&state(4)).unwrap();
+        assert_eq!(file.load().unwrap(), Some(state(4)));
+        assert_eq!(fs::read_to_string(dir.path().join("state.json.newer")).unwrap(), newer);
+        file.forget_copy().unwrap();
+        fs::write(&file.path, newer).unwrap();
+        fs::remove_file(file.older()).ok();
+        assert_eq!(file.load().unwrap(), None, "nothing that this agent knows is left");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::{
     disk,
     paths::DataDir,
     quarantine,
+    self_update::{Trial, is_agent},
     state::{AgentState, Slot},
 };
 
@@ -24,6 +25,7 @@ pub async fn clean_up(context: &Context, state: &AgentState) {
     let now = context.client.corrected_now();
     let cleaned = tokio::task::spawn_blocking(move || {
         sync_links(&data, &state, None)?;
+        end_trial(&data, &state)?;
         clean_staging(&data, &state)?;
         disk::take_space(&data.ballast(), BALLAST_BYTES)?;
         quarantine::limit(&data, now)?;
@@ -41,7 +43,7 @@ pub async fn restore(context: &Context, state: &AgentState, except: Option<&Bund
     if let Err(error) = sync_links(&context.data, state, except) {
         tracing::error!(%error, "the links to releases cannot be restored");
     }
-    if let Err(error) = clean_staging(&context.data, state) {
+    if let Err(error) = end_trial(&context.data, state).and_then(|()| clean_staging(&context.data, state)) {
         tracing::warn!(%error, "cleaning up failed");
     }
     let pruned = prune_all(&context.data, state, context.keep_releases);
@@ -66,6 +68,12 @@ fn sync_links(data: &DataDir, state: &AgentState, except: Option<&BundleName>) -
         }
     }
     Ok(())
+}
+
+/// Forgets the trial of a new agent that has come to its end.
+fn end_trial(data: &DataDir, state: &AgentState) -> io::Result<()> {
+    let is_on_trial = state.attempt.as_ref().is_some_and(|attempt| is_agent(&attempt.bundle_name));
+    if is_on_trial || !data.agent_trial().exists() { Ok(()) } else { Trial::remove(data) }
 }
 
 /// Gives up space, so that the state can be saved although the disk is full.

@@ -7,7 +7,11 @@ use kernex_core::FailureCode;
 use tokio_util::sync::CancellationToken;
 
 use super::{Done, Job, blocking, interruptible::Interruptible, local_failure, space::reserve};
-use crate::{AGENT_VERSION, disk, state::Failure};
+use crate::{
+    AGENT_VERSION, disk,
+    self_update::{NAME, is_agent},
+    state::Failure,
+};
 
 /// Unpacks and checks; the release is there completely or not at all.
 pub(super) async fn stage(job: &Job) -> Result<Done, Failure> {
@@ -27,6 +31,9 @@ pub(super) async fn stage(job: &Job) -> Result<Done, Failure> {
         None => fetch_manifest(job, &unpacked).await?,
     };
     check_manifest(job, &manifest)?;
+    if is_agent(&job.attempt.bundle_name) {
+        check_program(&unpacked)?;
+    }
     let (release, stored) =
         (job.release_dir(), job.context.data.manifest(&job.attempt.bundle_name, &job.attempt.release));
     blocking(move || {
@@ -96,6 +103,20 @@ fn check_manifest(job: &Job, manifest: &Manifest) -> Result<(), Failure> {
     manifest
         .check_compatible(&platform)
         .map_err(|error| Failure::new(FailureCode::Incompatible, error.to_string()))
+}
+
+/// A bundle of the agent holds its program.
+fn check_program(unpacked: &Unpacked) -> Result<(), Failure> {
+    match unpacked.inspection.files.get(NAME) {
+        Some(file) if file.is_executable => Ok(()),
+        Some(_) => {
+            Err(Failure::new(FailureCode::Manifest, format!("`{NAME}` in the bundle is not executable")))
+        }
+        None => Err(Failure::new(
+            FailureCode::Manifest,
+            format!("the bundle holds no program `{NAME}` at its root"),
+        )),
+    }
 }
 
 /// The manifest first, the release's name last: a folder under that name is complete.

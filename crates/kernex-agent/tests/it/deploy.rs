@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A bundle with a manifest and a deploy script.
-fn bundle(manifest: serde_json::Value, files: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn bundle(manifest: serde_json::Value, files: &[(&str, &str)]) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("manifest.json"), manifest.to_string()).unwrap();
     for (name, text) in files {
@@ -24,7 +24,7 @@ fn bundle(manifest: serde_json::Value, files: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-fn scripted(version: &str, script: &str) -> Vec<u8> {
+pub(crate) fn scripted(version: &str, script: &str) -> Vec<u8> {
     let manifest = json!({"version": version, "deploy": {"script": "./deploy.sh", "timeout_secs": 30}});
     bundle(manifest, &[("deploy.sh", &format!("#!/bin/sh\n{script}\n"))])
 }
@@ -34,7 +34,7 @@ fn current(data: &Path) -> String {
     link.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-async fn result(plane: &Plane, number: usize) -> serde_json::Value {
+pub(crate) async fn result(plane: &Plane, number: usize) -> serde_json::Value {
     until("a result", || plane.results().len() >= number).await;
     plane.results()[number - 1].clone()
 }

@@ -8,4 +8,5 @@ mod keys;
 mod pace;
 mod plane;
 mod processes;
+mod self_update;
 mod support;
