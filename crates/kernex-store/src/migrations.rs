@@ -29,13 +29,25 @@ const STEPS: &[Step] = &[Step {
 pub(crate) async fn migrate(db: &Db) -> Result<()> {
     refuse_newer(db).await?;
     match db {
-        Db::Sqlite { write, .. } => migrator(Dialect::Sqlite).run(write).await,
+        Db::Sqlite { write, .. } => migrate_sqlite(write).await,
         Db::Postgres(pool) => migrator(Dialect::Postgres).run(pool).await,
     }
     .map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(cause) => cause.into(),
         other => Error::Database(sqlx::Error::Migrate(Box::new(other))),
     })
+}
+
+/// sqlx takes no lock here: of two programs that start at the same time one finds done what it begins, and looks again.
+async fn migrate_sqlite(write: &sqlx::SqlitePool) -> std::result::Result<(), sqlx::migrate::MigrateError> {
+    let migrator = migrator(Dialect::Sqlite);
+    for _ in STEPS {
+        match migrator.run(write).await {
+            Err(sqlx::migrate::MigrateError::ExecuteMigration(..)) => {}
+            outcome => return outcome,
+        }
+    }
+    migrator.run(write).await
 }
 
 fn migrator(dialect: Dialect) -> Migrator {
