@@ -122,11 +122,13 @@ fn assert_unharmed(case: &str, original: &Original, unpacked: &Unpacked) {
     let mut expected = original.tree.clone();
     if unpacked.inspection.manifest.as_ref() != Some(&original.manifest) {
         assert!(case.contains("manifest"), "{case}: another manifest was accepted");
-        (found.remove("manifest.json"), expected.remove("manifest.json"));
+        found.remove("manifest.json");
+        expected.remove("manifest.json");
     } else if found.get("manifest.json") != expected.get("manifest.json") {
         // Other white space.
         assert!(case.contains("manifest"), "{case}");
-        (found.remove("manifest.json"), expected.remove("manifest.json"));
+        found.remove("manifest.json");
+        expected.remove("manifest.json");
     }
     if case.ends_with("checksum fixed") || case.ends_with("block") {
         let is_file = |_: &String, (mode, _): &mut (u32, Vec<u8>)| *mode & 0o170_000 == 0o100_000;
