@@ -7,7 +7,9 @@
 mod bench;
 mod command;
 mod demo;
+mod killsweep;
 mod openapi;
+mod packages;
 mod postgres;
 mod style;
 mod test;
@@ -35,6 +37,8 @@ enum Chore {
     Openapi,
     /// Measure the release build and print a table for docs/benchmarks.md
     Bench(bench::Args),
+    /// Kill the real agent before every system call that writes, and look whether it comes back right
+    Killsweep(killsweep::Args),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
         Chore::Demo(args) => demo::run(&args),
         Chore::Openapi => openapi::write(),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Killsweep(args) => killsweep::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -231,7 +231,13 @@ impl DeviceClient {
         idempotency_key: Option<&'a str>,
     ) -> Result<Unsigned<'a>, Error> {
         let body = serde_json::to_vec(body).map_err(std::io::Error::from)?;
-        Ok(Unsigned { method: Method::POST, url: self.endpoint(path)?, body, is_gzip: false, idempotency_key })
+        Ok(Unsigned {
+            method: Method::POST,
+            url: self.endpoint(path)?,
+            body,
+            is_gzip: false,
+            idempotency_key,
+        })
     }
 
     async fn send_json<T: DeserializeOwned>(

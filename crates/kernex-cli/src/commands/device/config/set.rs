@@ -52,7 +52,8 @@ fn patch(before: &DeviceConfig, changes: &[(String, String)]) -> Result<ConfigPa
             "heartbeat_timeout" => patch.heartbeat_timeout = Some(seconds(field, value)?),
             "deploy_timeout" => patch.deploy_timeout = Some(seconds(field, value)?),
             "max_download_kib_per_sec" => {
-                let number = value.parse().map_err(|_| wrong(format!("{field} is a number of KiB per second")))?;
+                let number =
+                    value.parse().map_err(|_| wrong(format!("{field} is a number of KiB per second")))?;
                 patch.max_download_kib_per_sec = Some(number);
             }
             "log_level" => {
