@@ -6,6 +6,7 @@ use std::{fs, panic, path::Path};
 
 use kernex_fuzz_targets::{TARGETS, Target};
 
+/// Of each target, unless `KERNEX_FUZZ_MUTATIONS` says another number.
 const MUTATIONS: u64 = 2000;
 const MAX_BYTES: usize = 64 * 1024;
 
@@ -15,7 +16,8 @@ fn run(name: &str) {
     for (file, bytes) in &corpus {
         try_one(target, bytes, &format!("{name}/{file}"));
     }
-    for seed in 0..MUTATIONS {
+    let mutations = std::env::var("KERNEX_FUZZ_MUTATIONS").ok().and_then(|text| text.parse().ok());
+    for seed in 0..mutations.unwrap_or(MUTATIONS) {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1);
         let mut bytes = corpus[random.below(corpus.len())].1.clone();
         for _ in 0..=random.below(4) {
