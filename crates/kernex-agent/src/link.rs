@@ -169,3 +169,19 @@ fn interval(snapshot: &Snapshot, answered_secs: u32) -> Duration {
     let interval = trial.map_or(interval, |trial| interval.min(trial));
     if snapshot.working.is_some() { interval.min(WORKING_INTERVAL) } else { interval }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_on_trial_does_not_slow_heartbeats_down() {
+        let mut snapshot = Snapshot::default();
+        snapshot.config.polling_interval = 86_400;
+        assert_eq!(interval(&snapshot, 86_400), Duration::from_secs(86_400));
+        snapshot.trial_interval_secs = Some(60);
+        assert_eq!(interval(&snapshot, 86_400), Duration::from_secs(60));
+        snapshot.config.polling_interval = 5;
+        assert_eq!(interval(&snapshot, 5), Duration::from_secs(5));
+    }
+}

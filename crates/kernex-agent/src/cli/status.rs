@@ -12,6 +12,8 @@ use crate::{
     lock::Lock,
     outbox::Outbox,
     paths::DataDir,
+    quarantine,
+    self_update::Trial,
     settings::DataArgs,
     state::{AgentState, Release, StateFile},
 };
@@ -52,8 +54,14 @@ fn describe(data: &DataDir, config: &ConfigFile, state: &AgentState) -> anyhow::
     let bundles: Vec<Value> = state
         .slots
         .iter()
-        .map(|(name, slot)| json!({"name": name, "current": release(slot.current.as_ref()), "previous": release(slot.previous.as_ref())}))
+        .map(|(name, slot)| json!({"name": name, "current": release(slot.current.as_ref()), "previous": release(slot.previous.as_ref()), "kept": slot.kept.iter().map(|kept| &kept.version).collect::<Vec<_>>()}))
         .collect();
+    let quarantined: Vec<Value> = quarantine::list(data)
+        .into_iter()
+        .map(|item| json!({"size_bytes": item.size_bytes, "reason": item.reason}))
+        .collect();
+    let agent_trial = Trial::load(data)
+        .map(|trial| json!({"release": trial.release, "starts": trial.starts, "verdict": trial.verdict}));
     let in_progress = state.attempt.as_ref().map(|attempt| {
         json!({
             "deployment_id": attempt.deployment_id, "attempt": attempt.attempt, "kind": attempt.kind,
@@ -69,7 +77,10 @@ fn describe(data: &DataDir, config: &ConfigFile, state: &AgentState) -> anyhow::
         "device_id": config.device_id,
         "key_fingerprint": fingerprint,
         "config_version": state.config_version(),
+        "config_on_trial": state.config_trial.is_some(),
         "bundles": bundles,
+        "quarantine": quarantined,
+        "agent_trial": agent_trial,
         "in_progress": in_progress,
         "outbox": Outbox::new(data).len(),
         "last_contact_at": disk::touched_at(&data.contact()),
@@ -113,6 +124,17 @@ fn table(status: &Value) -> String {
             text(&bundle["previous"]["version"])
         );
         out.push_str(&format!("{:<17}{}  {versions}\n", "bundle", text(&bundle["name"])));
+    }
+    for item in status["quarantine"].as_array().into_iter().flatten() {
+        let reason = &item["reason"];
+        out.push_str(&format!(
+            "{:<17}{} {}: {} ({})\n",
+            "quarantined",
+            text(&reason["bundle_name"]),
+            text(&reason["bundle_version"]),
+            text(&reason["message"]),
+            text(&reason["quarantined_at"]),
+        ));
     }
     let work = &status["in_progress"];
     if !work.is_null() {

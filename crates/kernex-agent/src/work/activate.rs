@@ -14,6 +14,7 @@ use super::{
 use crate::{
     context::Context,
     disk,
+    log_queue::LogSink,
     sandbox::Kind,
     script::{Belongs, Script, Tail, environment},
     state::{Failure, Release, Slot},
@@ -53,7 +54,7 @@ async fn run_script(
 ) -> Result<(), Failure> {
     let dir = job.release_dir();
     let left = job.deadline.saturating_duration_since(Instant::now());
-    let sandbox = job.sandbox(&manifest, Kind::Script);
+    let sandbox = job.sandbox(manifest, Kind::Script);
     let run = Script {
         what,
         path: &script.script,
@@ -65,7 +66,7 @@ async fn run_script(
     };
     tracing::info!(deployment.id = %job.attempt.deployment_id, script = script.script, "running the {what}");
     let output = run.run(&job.context.program, &job.stop).await?;
-    ship(&output, what);
+    ship(&job.context.logs.sink(&job.attempt.bundle_name), &output, what);
     Ok(())
 }
 
@@ -77,11 +78,13 @@ fn script_timeout(job: &Job, manifest: &Manifest, what: &str, script: &ManifestS
     Duration::from_secs(u64::from(if is_given { script.timeout_secs } else { default }))
 }
 
-fn ship(output: &Tail, what: &str) {
+/// The end of a script's output: into the log of this machine, and on the way of all output to the control plane.
+fn ship(sink: &LogSink, output: &Tail, what: &str) {
     let text = output.text();
     let lines: Vec<&str> = text.lines().collect();
     for line in lines.iter().skip(lines.len().saturating_sub(MAX_SHIPPED_LINES)) {
-        tracing::info!(output_of = what, "{line}");
+        tracing::info!(target: "kernex_output", output_of = what, "{line}");
+        sink.line(what, line);
     }
 }
 

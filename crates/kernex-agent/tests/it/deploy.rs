@@ -237,3 +237,77 @@ async fn a_configuration_is_applied_at_once_reported_and_survives_a_restart() {
     assert_eq!(plane.last_heartbeat()["config_version"], 2);
     agent.stop().await;
 }
+
+#[tokio::test]
+async fn two_bundles_live_beside_each_other_and_a_failing_one_does_not_touch_the_other() {
+    let plane = Plane::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &plane.address());
+    let named = |name: &str, version: &str, script: &str| {
+        let manifest = json!({
+            "version": version, "name": name, "deploy": {"script": "./deploy.sh", "timeout_secs": 30},
+            "workload": {"command": ["./serve"]}, "health": {"command": ["test", "-s", "../../data/pid"], "interval_secs": 1},
+        });
+        let serve = "#!/bin/sh\necho $$ > $KERNEX_DATA_DIR/pid\nexec sleep 1000\n";
+        bundle(manifest, &[("deploy.sh", &format!("#!/bin/sh\n{script}\n")), ("serve", serve)])
+    };
+    // Both at once: one is activated after the other.
+    plane.also(plane.order_for("one", 1, "1.0.0", named("one", "1.0.0", "true")));
+    plane.also(plane.order_for("two", 2, "1.0.0", named("two", "1.0.0", "true")));
+    until("both results", || plane.results().len() == 2).await;
+    assert!(plane.results().iter().all(|result| result["status"] == "success"), "{:?}", plane.results());
+    let pid = |name: &str| pid_in(&dir.path().join(format!("bundles/{name}/data/pid"))).unwrap();
+    let (one, two) = (pid("one"), pid("two"));
+
+    plane.also(plane.order_for("two", 3, "2.0.0", named("two", "2.0.0", "exit 1")));
+    assert_eq!(result(&plane, 3).await["status"], "rolled_back");
+    until("the return", || pid("two") != two && is_alive(&pid("two"))).await;
+    assert!(pid("one") == one && is_alive(&one), "the other was not touched");
+    until("a heartbeat", || {
+        plane.last_heartbeat()["bundles"]
+            == json!([{"name": "one", "version": "1.0.0"}, {"name": "two", "version": "1.0.0"}])
+    })
+    .await;
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn the_last_three_releases_stay_and_a_return_to_one_of_them_needs_no_download() {
+    let plane = Plane::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &plane.address());
+    let versions = ["1.0.0", "2.0.0", "3.0.0", "4.0.0"];
+    for (index, version) in versions.iter().enumerate() {
+        plane.deploy(index as u64 + 1, version, scripted(version, "true"));
+        assert_eq!(result(&plane, index + 1).await["status"], "success");
+    }
+    let folders = || {
+        let entries = dir.path().join("bundles/default/releases").read_dir().unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().to_string_lossy()[..5].to_owned()).collect();
+        names.sort();
+        names
+    };
+    until("the oldest one's end", || folders() == ["2.0.0", "3.0.0", "4.0.0"]).await;
+    plane.deploy(5, "2.0.0", scripted("2.0.0", "true"));
+    assert_eq!(result(&plane, 5).await["status"], "success");
+    assert_eq!(plane.urls().len(), versions.len(), "nothing was fetched for the way back");
+    plane.deploy(6, "1.0.0", scripted("1.0.0", "true"));
+    assert_eq!(result(&plane, 6).await["status"], "success");
+    assert_eq!(plane.urls().len(), versions.len() + 1, "what was removed is fetched again");
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn a_scripts_output_is_shipped_compressed_with_the_name_of_its_bundle() {
+    let plane = Plane::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let agent = Agent::start(dir.path(), &plane.address());
+    plane.deploy(1, "1.0.0", scripted("1.0.0", "seq -f 'line %g' 1 300"));
+    assert_eq!(result(&plane, 1).await["status"], "success");
+    until("the last line", || plane.logs().iter().any(|line| line == "line 300")).await;
+    assert!(plane.compressed_batches() > 0);
+    let lines = plane.logs().iter().filter(|line| line.starts_with("line ")).count();
+    assert_eq!(lines, 200, "the end of the output, once");
+    agent.stop().await;
+}
