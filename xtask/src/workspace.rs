@@ -23,9 +23,9 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Everything that cargo knows of the workspace and its dependencies.
+/// Everything that cargo knows of the workspace and its dependencies; fails when Cargo.lock is not up to date.
 pub(crate) fn metadata() -> Result<Value> {
-    let text = command::output(&mut cargo(&["metadata", "--format-version", "1"]))?;
+    let text = command::output(&mut cargo(&["metadata", "--locked", "--format-version", "1"]))?;
     serde_json::from_str(&text).context("cargo metadata does not print JSON")
 }
 
