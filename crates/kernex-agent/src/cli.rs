@@ -1,6 +1,7 @@
 //! The command line.
 
 mod connect;
+mod install;
 mod register;
 mod run;
 mod status;
@@ -28,6 +29,10 @@ enum Command {
     Register(register::RegisterArgs),
     /// Show what the data folder says, without speaking to anybody
     Status(status::StatusArgs),
+    /// Install this program as a service of the machine, or bring it up to date
+    Install(install::InstallArgs),
+    /// Take the service away; keys, state and releases stay
+    Uninstall(install::UninstallArgs),
     /// The process around a script; for the agent itself
     #[command(hide = true)]
     ScriptRunner,
@@ -43,6 +48,8 @@ impl Cli {
             Command::Run(args) => run::run(args),
             Command::Register(args) => block_on(register::register(args)).map(|()| ExitCode::SUCCESS),
             Command::Status(args) => status::status(&args).map(|()| ExitCode::SUCCESS),
+            Command::Install(args) => install::install(&args).map(|()| ExitCode::SUCCESS),
+            Command::Uninstall(args) => install::uninstall(&args).map(|()| ExitCode::SUCCESS),
             Command::ScriptRunner => return crate::script_runner::main(),
             Command::SandboxEntry => return crate::sandbox::enter::main(),
         };
