@@ -21,7 +21,8 @@ pub use digest::{Digest, HashingReader, HashingWriter, InvalidDigest, sha256_fil
 pub use inspect::{BundleFile, BundleFiles, Difference, Inspection, MissingFile, check_references, inspect};
 pub use manifest::{
     Compatibility, Health, HealthCheck, Incompatible, ListedFile, MANIFEST_SCHEMA, MAX_MANIFEST_BYTES,
-    Manifest, ManifestError, Model, Platform, Restart, Script, Workload,
+    Manifest, ManifestError, Metrics, Model, Platform, ReloadSignal, ResourceLimits, Restart, Script,
+    Workload,
 };
 #[cfg(unix)]
 pub use pack::{PackError, PackOptions, Packed, pack, pack_to_file};

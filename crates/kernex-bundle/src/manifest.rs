@@ -53,6 +53,11 @@ pub struct Manifest {
     pub workload: Option<Workload>,
     /// Decides whether the version stays.
     pub health: Option<Health>,
+    /// How much scripts and workload may use.
+    #[serde(default)]
+    pub limits: ResourceLimits,
+    /// Numbers of the workload for heartbeats.
+    pub metrics: Option<Metrics>,
     /// Environment of scripts and workload.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -109,6 +114,48 @@ pub struct Workload {
     /// The window for counting crashes; 300 by default.
     #[serde(default = "default_crash_window_secs")]
     pub crash_window_secs: u32,
+    /// How long it may take to end after SIGTERM; 10 by default.
+    #[serde(default = "default_stop_timeout_secs")]
+    pub stop_timeout_secs: u32,
+    /// Tells it of a new configuration of the device.
+    pub reload_signal: Option<ReloadSignal>,
+}
+
+/// Signals that a program may use for reading its configuration again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs, reason = "their names say it")]
+pub enum ReloadSignal {
+    #[serde(rename = "SIGHUP")]
+    Hup,
+    #[serde(rename = "SIGUSR1")]
+    Usr1,
+    #[serde(rename = "SIGUSR2")]
+    Usr2,
+}
+
+/// How much scripts and workload may use; what is absent has the agent's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ResourceLimits {
+    /// Memory of all processes together, MiB.
+    pub memory_mb: Option<u32>,
+    /// Share of one processor, percent.
+    pub cpu_pct: Option<u32>,
+    /// Processes and threads.
+    pub processes: Option<u32>,
+    /// Open files of each process.
+    pub open_files: Option<u32>,
+    /// Size of each file that is written, MiB.
+    pub file_size_mb: Option<u32>,
+}
+
+/// Where the workload's numbers are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Metrics {
+    /// An address in Prometheus's text format.
+    pub prometheus: String,
+    /// The metrics to take; all, if there are none.
+    #[serde(default)]
+    pub names: Vec<String>,
 }
 
 /// When a workload is started again after it ended.
@@ -267,6 +314,10 @@ fn default_max_crashes() -> u32 {
 
 fn default_crash_window_secs() -> u32 {
     300
+}
+
+fn default_stop_timeout_secs() -> u32 {
+    10
 }
 
 fn default_health_interval_secs() -> u32 {

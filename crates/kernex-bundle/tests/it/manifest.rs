@@ -1,6 +1,6 @@
 //! Manifests: what is accepted, and what a person is told otherwise.
 
-use kernex_bundle::{HealthCheck, Incompatible, MANIFEST_SCHEMA, Manifest, Platform, Restart};
+use kernex_bundle::{HealthCheck, Incompatible, MANIFEST_SCHEMA, Manifest, Platform, ReloadSignal, Restart};
 use serde_json::{Value, json};
 
 fn full() -> Value {
@@ -253,4 +253,30 @@ fn a_device_takes_what_is_for_it_and_is_told_why_not() {
     let odd = Platform { agent_version: "dev", ..plain };
     assert!(check(json!({}), &odd).is_ok());
     assert!(check(json!({ "agent_version_min": "0.1" }), &odd).is_err());
+}
+
+#[test]
+fn limits_metrics_and_ways_to_stop_and_reload_are_read_and_bounded() {
+    let manifest = parse(&json!({
+        "version": "1",
+        "workload": { "command": ["w"], "stop_timeout_secs": 30, "reload_signal": "SIGHUP" },
+        "limits": { "memory_mb": 512, "cpu_pct": 150, "processes": 64, "open_files": null },
+        "metrics": { "prometheus": "http://127.0.0.1:9100/metrics", "names": ["up"] }
+    }));
+    let manifest = manifest.unwrap();
+    let workload = manifest.workload.unwrap();
+    assert_eq!((workload.stop_timeout_secs, workload.reload_signal), (30, Some(ReloadSignal::Hup)));
+    let limits = manifest.limits;
+    assert_eq!((limits.memory_mb, limits.cpu_pct, limits.processes), (Some(512), Some(150), Some(64)));
+    assert_eq!((limits.open_files, limits.file_size_mb), (None, None));
+    assert_eq!(manifest.metrics.unwrap().names, ["up"]);
+    let refused = |fields: Value| {
+        let mut manifest = json!({ "version": "1" });
+        manifest.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        parse(&manifest).is_err()
+    };
+    assert!(refused(json!({ "limits": { "memory_mb": 0 } })));
+    assert!(refused(json!({ "limits": { "swap_mb": 1 } })));
+    assert!(refused(json!({ "metrics": { "prometheus": "file:///etc/passwd" } })));
+    assert!(refused(json!({ "workload": { "command": ["w"], "reload_signal": "SIGKILL" } })));
 }
