@@ -123,6 +123,8 @@ pub struct Snapshot {
     pub working: Option<(TargetReport, Phase)>,
     /// Outcomes that are not acknowledged.
     pub finished: Vec<TargetReport>,
+    /// A version was given up after it had been committed.
+    pub has_given_up: bool,
     /// The configuration's version.
     pub config_version: u64,
     /// The configuration.
@@ -160,6 +162,7 @@ impl Snapshot {
             bundles: bundles.collect(),
             working,
             finished: finished.collect(),
+            has_given_up: state.slots.values().any(|slot| slot.given_up.is_some()),
             config_version: state.config_version(),
             config: state.config.clone().unwrap_or_else(|| local.clone()),
             trial_interval_secs: state.config_trial.as_ref().map(|trial| trial.before_interval_secs),

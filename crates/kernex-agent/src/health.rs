@@ -72,6 +72,7 @@ impl Checker<'_> {
             grace_millis: 0,
             lock: None,
             has_two_outputs: false,
+            reload_signal: None,
             sandbox: self.sandbox.clone(),
         };
         let mut process = Process::start(self.program, &spec).await.map_err(|error| error.to_string())?;

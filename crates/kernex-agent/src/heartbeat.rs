@@ -1,6 +1,6 @@
 //! What a heartbeat says, and what its answer means.
 
-use std::sync::atomic::Ordering;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 use kernex_api::heartbeat::{Command, ConfigureCommand, DeployCommand, HeartbeatRequest, TargetReport};
 use kernex_core::{DeploymentKind, DeviceHealth, Timestamp};
@@ -21,11 +21,14 @@ const DIGEST_CHARS: usize = 64;
 /// Builds a heartbeat from what was measured and what is being done.
 pub fn build(context: &Context, snapshot: &Snapshot, vitals: Vitals) -> HeartbeatRequest {
     // While a workload is being stopped the lock is held, and nothing is known to be wrong.
-    let is_failing = context.supervisor.try_lock().is_ok_and(|supervisor| !supervisor.failing().is_empty());
-    let status = match (context.cannot_save.load(Ordering::Relaxed), is_failing) {
+    let (health, metrics) =
+        context.supervisor.try_lock().map_or((DeviceHealth::Healthy, BTreeMap::new()), |workloads| {
+            (workloads.health(), workloads.metrics())
+        });
+    let status = match (context.cannot_save.load(Ordering::Relaxed), health) {
         (true, _) => DeviceHealth::Error,
-        (false, true) => DeviceHealth::Degraded,
-        (false, false) => DeviceHealth::Healthy,
+        (false, DeviceHealth::Healthy) if snapshot.has_given_up => DeviceHealth::Degraded,
+        (false, health) => health,
     };
     HeartbeatRequest {
         agent_version: AGENT_VERSION.to_owned(),
@@ -40,7 +43,7 @@ pub fn build(context: &Context, snapshot: &Snapshot, vitals: Vitals) -> Heartbea
         config_version: Some(snapshot.config_version),
         bundles: Some(snapshot.bundles.clone()),
         targets: Some(targets(context, snapshot)),
-        metrics: None,
+        metrics: (!metrics.is_empty()).then_some(metrics),
         sandbox: Some(context.policy.report.0.clone()),
     }
 }

@@ -16,6 +16,7 @@ pub mod health;
 pub mod heartbeat;
 pub mod keys;
 pub mod link;
+pub mod local_api;
 pub mod lock;
 pub mod log_queue;
 pub mod machine;

@@ -20,6 +20,7 @@ use crate::{
     machine::Event,
     outbox::Outbox,
     vitals::Sampler,
+    workload,
 };
 
 /// Heartbeats that report a change are at least this far apart.
@@ -113,6 +114,7 @@ impl Link {
     async fn speak(&mut self) -> Result<Duration, Error> {
         let results = self.send_results().await;
         let snapshot = self.context.snapshot.borrow().clone();
+        workload::scrape(&self.context).await;
         let vitals = self.sampler.sample(self.context.data.root());
         let request = heartbeat::build(&self.context, &snapshot, vitals);
         let answer = self.context.client.heartbeat(&request).await?;

@@ -73,6 +73,15 @@ pub enum Event {
         /// The interval between heartbeats that it replaces, seconds.
         present_interval_secs: u32,
     },
+    /// A workload crashed too often soon after the switch to it.
+    CrashLooped {
+        /// Of which bundle.
+        bundle_name: BundleName,
+        /// The release's digest.
+        digest: String,
+        /// How it crashed.
+        message: String,
+    },
     /// The control plane answered a heartbeat that went by a version of the configuration.
     Contacted {
         /// The version.
@@ -107,6 +116,11 @@ pub enum Effect {
     Restore {
         /// The exception.
         except: Option<BundleName>,
+    },
+    /// Switch to what is in use by the state, in place of what runs.
+    Return {
+        /// Of which bundle.
+        bundle_name: BundleName,
     },
     /// Go by the configuration.
     ApplyConfig,
@@ -150,6 +164,9 @@ pub fn step(mut state: AgentState, event: Event) -> (AgentState, Vec<Effect>) {
         }
         Event::Configured { version, config, present_interval_secs } => {
             configure::take(&mut state, version, *config, present_interval_secs)
+        }
+        Event::CrashLooped { bundle_name, digest, message } => {
+            give_up(&mut state, bundle_name, &digest, message)
         }
         Event::Contacted { config_version } => configure::confirm(&mut state, config_version),
         Event::WithoutContact { millis, now } => configure::wait(&mut state, millis, now),
@@ -288,6 +305,17 @@ fn fail(state: &mut AgentState, failure: Failure) -> Vec<Effect> {
                 finish(state, ResultStatus::Failed)
             }
         }
+    }
+}
+
+/// A committed version that keeps crashing soon after the switch makes way for the one before. While an attempt is
+/// switching the same bundle, the attempt decides.
+fn give_up(state: &mut AgentState, name: BundleName, digest: &str, reason: String) -> Vec<Effect> {
+    let is_it = |attempt: &Attempt| attempt.bundle_name == name && attempt.phase.has_switched();
+    let slot = state.slots.get_mut(&name).filter(|_| !state.attempt.as_ref().is_some_and(is_it));
+    match slot.is_some_and(|slot| slot.give_up(digest, reason)) {
+        true => vec![Effect::Return { bundle_name: name }],
+        false => Vec::new(),
     }
 }
 

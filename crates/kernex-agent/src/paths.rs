@@ -122,6 +122,11 @@ impl DataDir {
         self.slot(name).join("data")
     }
 
+    /// How often the workload crashed since the switch to it.
+    pub fn trial(&self, name: &BundleName) -> PathBuf {
+        self.slot(name).join("trial.json")
+    }
+
     /// Where the agent listens for a bundle's programs. Its folder is the agent's, so that nothing can take its place.
     pub fn local_socket(&self, name: &BundleName) -> PathBuf {
         self.slot(name).join("run/agent.sock")

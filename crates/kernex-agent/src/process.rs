@@ -6,6 +6,7 @@ use std::{
     os::{fd::OwnedFd, unix::net::UnixStream as StdUnixStream},
     path::PathBuf,
     process::Stdio,
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixStream,
     process::{Child, ChildStderr, ChildStdout, Command},
+    sync::Notify,
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -22,7 +24,7 @@ use crate::{
         Sandbox,
         enter::{Entry, Findings},
     },
-    script_runner::{Outcome, Spec},
+    script_runner::{Outcome, RELOAD, STOP, Spec},
 };
 
 /// Beyond its own limits, a runner gets this long to say how it ended.
@@ -58,6 +60,7 @@ pub struct Process {
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
     grace: Duration,
+    reload: Arc<Notify>,
 }
 
 impl Process {
@@ -67,7 +70,7 @@ impl Process {
         let (stdout, stderr) = (runner.stdout.take(), runner.stderr.take());
         send(&mut channel, spec).await?;
         let grace = Duration::from_millis(spec.grace_millis);
-        Ok(Self { runner, channel, stdout, stderr, grace })
+        Ok(Self { runner, channel, stdout, stderr, grace, reload: Arc::default() })
     }
 
     /// What it writes to standard error, and to standard output unless that has its own; once.
@@ -80,19 +83,26 @@ impl Process {
         self.stdout.take()
     }
 
+    /// While it is waited for, a notification sends it its reload signal.
+    pub fn reloader(&self) -> Arc<Notify> {
+        self.reload.clone()
+    }
+
     /// Waits until it and all its descendants have ended; stops them when asked to.
     pub async fn wait(mut self, stop: &CancellationToken) -> Outcome {
         let mut answer = Vec::new();
-        let ended = {
-            let mut limited = (&mut self.channel).take(MAX_OUTCOME_BYTES);
+        let (reader, mut writer) = self.channel.split();
+        let mut limited = reader.take(MAX_OUTCOME_BYTES);
+        let is_stopped = loop {
             tokio::select! {
-                result = limited.read_to_end(&mut answer) => Some(result),
-                () = stop.cancelled() => None,
+                // What was read stays in `answer` when another branch is taken.
+                read = limited.read_buf(&mut answer) => if !matches!(read, Ok(1..)) { break false },
+                () = self.reload.notified() => { let _ = writer.write_all(&[RELOAD]).await; }
+                () = stop.cancelled() => break true,
             }
         };
-        if ended.is_none() {
-            let _ = self.channel.write_all(b"s").await;
-            let mut limited = (&mut self.channel).take(MAX_OUTCOME_BYTES);
+        if is_stopped {
+            let _ = writer.write_all(&[STOP]).await;
             let _ = timeout(self.grace + RUNNER_SLACK, limited.read_to_end(&mut answer)).await;
         }
         let status = timeout(RUNNER_SLACK, self.runner.wait()).await;

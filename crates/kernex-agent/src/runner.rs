@@ -155,6 +155,9 @@ impl Runner {
                 self.apply_config();
             }
             self.publish();
+            if effects.contains(&Effect::ApplyConfig) {
+                self.reload_workloads();
+            }
         } else if effects.contains(&Effect::ApplyConfig) {
             self.apply_config();
         }
@@ -237,6 +240,9 @@ impl Runner {
             Effect::Restore { except } => work::restore(&self.context, &self.state, except.as_ref()).await,
             Effect::HandOver => self.ending = Some(Ending::HandOver),
             // Done before the state was published.
+            Effect::Return { bundle_name } => {
+                work::return_to_current(&self.context, &self.state, &bundle_name).await;
+            }
             Effect::ApplyConfig => {}
             Effect::SayConfigReturned { version } => tracing::error!(
                 config.version = version,
@@ -271,6 +277,14 @@ impl Runner {
             if timeout(limit, work.task).await.is_err() {
                 tracing::error!("the running work does not end");
             }
+        }
+    }
+
+    /// Tells workloads that asked for it of the new configuration, which they can read by now.
+    fn reload_workloads(&self) {
+        // One that is being stopped at the moment reads its configuration when it starts.
+        if let Ok(supervisor) = self.context.supervisor.try_lock() {
+            supervisor.reload();
         }
     }
 

@@ -114,6 +114,7 @@ impl Script<'_> {
             grace_millis: GRACE.as_millis() as u64,
             lock: Some(self.lock.to_owned()),
             has_two_outputs: false,
+            reload_signal: None,
             sandbox: self.sandbox.clone(),
         }
     }

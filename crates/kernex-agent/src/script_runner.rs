@@ -3,7 +3,7 @@
 //! It makes itself the reaper of everything that descends from it, so that nothing escapes by `setsid` or by forking
 //! twice, and does not end before the last descendant has. It keeps the agent's rights, so that what it runs, as another
 //! user, cannot end it. It goes by what it reads on standard input, a socket: one line says what to run; the end of the
-//! input (the agent died) or the byte `s` means to stop. The outcome, one line, goes back over the socket; standard output
+//! input (the agent died) or a byte means to stop. The outcome, one line, goes back over the socket; standard output
 //! and standard error are those of what it runs.
 
 mod group;
@@ -26,7 +26,10 @@ use std::{
 
 use nix::{
     errno::Errno,
-    sys::wait::{WaitStatus, waitpid},
+    sys::{
+        signal::{Signal, kill},
+        wait::{WaitStatus, waitpid},
+    },
     unistd::Pid,
 };
 use serde::{Deserialize, Serialize};
@@ -40,6 +43,11 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 const RETRY_EVERY: Duration = Duration::from_millis(20);
 /// After this long the runner ends although a process is still there: only one that hangs in the kernel survives SIGKILL.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The byte by which the agent says to stop.
+pub const STOP: u8 = b's';
+/// And the one to send the reload signal.
+pub const RELOAD: u8 = b'r';
 
 /// What to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +68,8 @@ pub struct Spec {
     pub lock: Option<PathBuf>,
     /// Standard output has its own pipe; otherwise it goes the way of standard error, so that the order of lines is kept.
     pub has_two_outputs: bool,
+    /// The number of the signal that tells it to read its configuration again.
+    pub reload_signal: Option<i32>,
     /// What it may do.
     pub sandbox: Sandbox,
 }
@@ -96,6 +106,8 @@ enum Message {
     NoneLeft,
     /// The agent wants an end, or is gone.
     Stop,
+    /// The configuration has changed.
+    Reload,
 }
 
 /// Runs what standard input says, and tells the outcome there.
@@ -131,7 +143,7 @@ fn run(channel: &UnixStream) -> io::Result<Outcome> {
     let outcome = match start(&spec, &tree) {
         Ok(main) => {
             thread::spawn(move || reap(main, &sender));
-            supervise(&spec, &tree, &messages)
+            supervise(main, &spec, &tree, &messages)
         }
         Err(error) => Outcome::NotStarted { reason: error.to_string() },
     };
@@ -184,11 +196,13 @@ fn start(spec: &Spec, tree: &Tree) -> io::Result<Pid> {
     }
 }
 
-/// Passes the agent's wish to stop on; the end of the input is one, too.
+/// Passes the agent's wishes on; the end of the input is one to stop.
 fn watch_input(mut input: impl io::Read + Send + 'static, sender: Sender<Message>) {
     thread::spawn(move || {
         let mut byte = [0];
-        let _ = input.read(&mut byte);
+        while matches!(input.read(&mut byte), Ok(1)) && byte[0] == RELOAD {
+            let _ = sender.send(Message::Reload);
+        }
         let _ = sender.send(Message::Stop);
     });
 }
@@ -211,22 +225,35 @@ fn reap(main: Pid, sender: &Sender<Message>) {
     }
 }
 
-fn supervise(spec: &Spec, tree: &Tree, messages: &Receiver<Message>) -> Outcome {
-    let wait = spec.timeout_millis.map_or(Duration::MAX, Duration::from_millis);
-    let outcome = match messages.recv_timeout(wait) {
-        Ok(Message::Ended(status)) => {
-            let outcome = from_status(status);
-            kill_all(tree, messages);
-            return outcome;
+fn supervise(main: Pid, spec: &Spec, tree: &Tree, messages: &Receiver<Message>) -> Outcome {
+    let deadline = spec.timeout_millis.map(|millis| Instant::now() + Duration::from_millis(millis));
+    let outcome = loop {
+        let left =
+            deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+        match messages.recv_timeout(left) {
+            Ok(Message::Ended(status)) => {
+                let outcome = from_status(status);
+                kill_all(tree, messages);
+                return outcome;
+            }
+            Ok(Message::Reload) => reload(main, spec.reload_signal),
+            Err(RecvTimeoutError::Timeout) => break Outcome::TimedOut,
+            _ => break Outcome::Stopped,
         }
-        Err(RecvTimeoutError::Timeout) => Outcome::TimedOut,
-        _ => Outcome::Stopped,
     };
-    tree::signal_all(nix::sys::signal::Signal::SIGTERM);
+    tree::signal_all(Signal::SIGTERM);
     if !wait_until_none_left(messages, Duration::from_millis(spec.grace_millis), || {}) {
         kill_all(tree, messages);
     }
     outcome
+}
+
+/// The program itself is told; it knows which of its processes need to be.
+fn reload(main: Pid, signal: Option<i32>) {
+    if let Some(signal) = signal.and_then(|number| Signal::try_from(number).ok()) {
+        // One that has ended meanwhile reads its configuration when it starts.
+        let _ = kill(main, signal);
+    }
 }
 
 fn kill_all(tree: &Tree, messages: &Receiver<Message>) {

@@ -63,11 +63,24 @@ pub struct Slot {
     /// Every release that was committed and may still be on the disk, newest first; current and previous among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Release>,
+    /// The version that was given up after it had been reported as a success, and why, until another one is committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<GivenUp>,
+}
+
+/// A version that kept crashing soon after it had been committed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// Which.
+    pub release: Release,
+    /// Why.
+    pub reason: String,
 }
 
 impl Slot {
     /// Takes a release into use; what was in use before becomes the previous one, unless it is the same.
     pub fn commit(&mut self, release: &Release) {
+        self.given_up = None;
         let replaced = self.current.replace(release.clone());
         if let Some(old) = replaced.filter(|old| !old.is_same(release)) {
             self.kept.retain(|kept| !kept.is_same(&old));
@@ -77,6 +90,17 @@ impl Slot {
         self.kept.retain(|kept| !kept.is_same(release));
         self.kept.insert(0, release.clone());
         self.kept.truncate(MAX_KEPT);
+    }
+
+    /// Gives up what is in use, if it is these bytes and something was in use before. Gives whether it did.
+    pub fn give_up(&mut self, digest: &str, reason: String) -> bool {
+        let is_current = self.current.as_ref().is_some_and(|current| current.digest == digest);
+        if !is_current || self.previous.is_none() {
+            return false;
+        }
+        let release = std::mem::replace(&mut self.current, self.previous.take());
+        self.given_up = release.map(|release| GivenUp { release, reason });
+        true
     }
 
     /// The releases to keep when there are to be `count` of them: current and previous in any case.

@@ -20,6 +20,7 @@ use kernex_core::FailureCode;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use activate::return_to_current;
 pub use clean_up::{clean_up, make_room, restore};
 pub use pace::DownloadTerms;
 

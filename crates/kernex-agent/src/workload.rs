@@ -1,6 +1,13 @@
-//! What keeps running: starts workloads, starts them again when they end, stops them for a switch.
+//! What keeps running: starts workloads, starts them again when they end, stops them for a switch; and what goes with
+//! them: health checks, the local API, numbers for heartbeats.
 
+mod keeper;
 mod log_file;
+mod monitor;
+mod output;
+mod reported;
+mod scrape;
+mod trial;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,33 +15,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kernex_bundle::{Restart, Workload};
-use kernex_core::BundleName;
-use tokio::{io::AsyncReadExt as _, process::ChildStderr, sync::watch, task::JoinHandle, time::timeout};
+use kernex_bundle::Workload;
+use kernex_core::{BundleName, DeviceHealth};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backoff::Backoff,
-    process::{Process, RunnerProgram},
+    local_api::{self, LocalApi},
+    log_queue::LogSink,
+    machine::Event,
+    process::RunnerProgram,
     sandbox::Sandbox,
-    script::{Tail, inside},
-    script_runner::{Outcome, Spec},
 };
-use log_file::LogFile;
+use keeper::Keeper;
+pub use monitor::HealthWatch;
+pub use reported::Reported;
+pub use scrape::scrape;
+pub use trial::Trial;
 
-/// How long a workload may take to end after SIGTERM.
-const GRACE: Duration = Duration::from_secs(10);
-/// A stop that takes longer than this is given up; SIGKILL has been sent long before.
-const STOP_TIMEOUT: Duration = Duration::from_secs(45);
-/// Delays between starts of a workload that keeps ending.
-const FIRST_RESTART: Duration = Duration::from_secs(1);
-const LONGEST_RESTART: Duration = Duration::from_secs(60);
-/// What ran this long has recovered: the next restart is quick again.
-const RECOVERED: Duration = Duration::from_secs(60);
-/// How much of the last output is kept for a failure's reason.
-const MAX_TAIL_BYTES: usize = 2 * 1024;
-/// More crashes than this are not remembered; more than any sensible limit.
-const MAX_REMEMBERED_CRASHES: usize = 1_000;
+/// A stop that takes longer than this, beyond the workload's own time, is given up; SIGKILL has been sent long before.
+const STOP_SLACK: Duration = Duration::from_secs(35);
 
 /// A workload to keep running.
 #[derive(Clone, Debug)]
@@ -43,14 +47,20 @@ pub struct WorkloadSpec {
     pub workload: Workload,
     /// The release's folder.
     pub dir: PathBuf,
+    /// The release's digest.
+    pub digest: String,
     /// Its whole environment.
     pub env: BTreeMap<String, String>,
     /// Where its output goes.
     pub log: PathBuf,
+    /// And to the control plane.
+    pub sink: LogSink,
     /// Held as long as any of its processes runs.
     pub lock: PathBuf,
     /// What it may do.
     pub sandbox: Sandbox,
+    /// While the switch to it is recent: what counts against it.
+    pub trial: Option<Trial>,
 }
 
 /// What is known of a workload.
@@ -72,13 +82,36 @@ impl Status {
         let for_good = self.ended.as_ref().is_some_and(|(_, is_error)| *is_error);
         for_good || self.crashes.len() >= max_crashes.max(1) as usize
     }
+
+    /// A sentence about its crashes.
+    pub fn crash_message(&self) -> String {
+        match (&self.ended, self.crashes.len()) {
+            (Some(_), _) => format!("the workload {} and is not to be started again", self.last_crash),
+            (None, 1) => format!("the workload crashed: it {}", self.last_crash),
+            (None, count) => {
+                format!("the workload crashed {count} times; the last time it {}", self.last_crash)
+            }
+        }
+    }
 }
 
 /// All workloads of the device.
 #[derive(Debug)]
 pub struct Supervisor {
     program: RunnerProgram,
-    running: BTreeMap<BundleName, Running>,
+    events: Option<mpsc::Sender<Event>>,
+    bundles: BTreeMap<BundleName, Bundle>,
+}
+
+/// What runs for one bundle.
+#[derive(Debug, Default)]
+struct Bundle {
+    workload: Option<Running>,
+    health: Option<Watching>,
+    local_api: Option<Watching>,
+    reported: Reported,
+    metrics: Option<kernex_bundle::Metrics>,
+    is_unhealthy: Option<watch::Receiver<bool>>,
 }
 
 #[derive(Debug)]
@@ -87,169 +120,160 @@ struct Running {
     task: JoinHandle<()>,
     status: watch::Receiver<Status>,
     max_crashes: u32,
+    stop_timeout: Duration,
+    reload: Option<mpsc::Sender<()>>,
+}
+
+/// A task that ends with what it belongs to.
+#[derive(Debug)]
+struct Watching {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Watching {
+    async fn end(self) {
+        self.stop.cancel();
+        // A check that runs is stopped like a script; its runner clears away in any case.
+        let _ = timeout(STOP_SLACK, self.task).await;
+    }
 }
 
 impl Supervisor {
     /// No workload yet.
     pub fn new(program: RunnerProgram) -> Self {
-        Self { program, running: BTreeMap::new() }
+        Self { program, events: None, bundles: BTreeMap::new() }
+    }
+
+    /// Whom to tell when a workload keeps crashing soon after the switch to it.
+    pub fn report_to(&mut self, events: mpsc::Sender<Event>) {
+        self.events = Some(events);
     }
 
     /// Starts a bundle's workload in place of the one that runs under its name.
     pub async fn start(&mut self, name: &BundleName, spec: WorkloadSpec) -> watch::Receiver<Status> {
-        self.stop(name).await;
+        self.stop_workload(name).await;
         let (sender, status) = watch::channel(Status::default());
         let stop = CancellationToken::new();
         let max_crashes = spec.workload.max_crashes;
-        let keeper = Keeper { program: self.program.clone(), spec, name: name.clone(), status: sender };
-        let task = tokio::spawn(keeper.run(stop.clone()));
-        self.running.insert(name.clone(), Running { stop, task, status: status.clone(), max_crashes });
+        let stop_timeout = Duration::from_secs(u64::from(spec.workload.stop_timeout_secs));
+        let (reload, reloads) = mpsc::channel(1);
+        let reload = spec.workload.reload_signal.map(|_| reload);
+        let bundle = self.bundles.entry(name.clone()).or_default();
+        bundle.reported.forget();
+        let keeper = Keeper {
+            program: self.program.clone(),
+            spec,
+            name: name.clone(),
+            status: sender,
+            events: self.events.clone(),
+            reported: bundle.reported.clone(),
+        };
+        let task = tokio::spawn(keeper.run(stop.clone(), reloads));
+        bundle.workload =
+            Some(Running { stop, task, status: status.clone(), max_crashes, stop_timeout, reload });
         status
+    }
+
+    /// Listens for a bundle's programs, and takes up its metrics, in place of what did under its name.
+    pub async fn serve(&mut self, name: &BundleName, api: LocalApi, metrics: Option<kernex_bundle::Metrics>) {
+        let bundle = self.bundles.entry(name.clone()).or_default();
+        if let Some(old) = bundle.local_api.take() {
+            old.end().await;
+        }
+        bundle.metrics = metrics;
+        let stop = CancellationToken::new();
+        match local_api::serve(api, bundle.reported.clone(), stop.clone()) {
+            Ok(task) => bundle.local_api = Some(Watching { stop, task }),
+            Err(error) => tracing::warn!(bundle.name = %name, %error, "the local API cannot be offered"),
+        }
+    }
+
+    /// Checks a bundle's health from now on.
+    pub async fn watch(&mut self, name: &BundleName, health: HealthWatch) {
+        let bundle = self.bundles.entry(name.clone()).or_default();
+        if let Some(old) = bundle.health.take() {
+            old.end().await;
+        }
+        let (sender, is_unhealthy) = watch::channel(false);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(health.run(name.clone(), self.program.clone(), sender, stop.clone()));
+        bundle.health = Some(Watching { stop, task });
+        bundle.is_unhealthy = Some(is_unhealthy);
     }
 
     /// The status of a bundle's workload, if it is supervised.
     pub fn status(&self, name: &BundleName) -> Option<watch::Receiver<Status>> {
-        Some(self.running.get(name)?.status.clone())
+        Some(self.bundles.get(name)?.workload.as_ref()?.status.clone())
     }
 
-    /// Stops a bundle's workload and waits until its processes are gone.
+    /// Tells workloads that want to know of a new configuration.
+    pub fn reload(&self) {
+        for reload in self.bundles.values().filter_map(|bundle| bundle.workload.as_ref()?.reload.as_ref()) {
+            // One that waits already will do.
+            let _ = reload.try_send(());
+        }
+    }
+
+    /// Stops a bundle's workload and what goes with it, and waits until its processes are gone.
     pub async fn stop(&mut self, name: &BundleName) {
-        if let Some(running) = self.running.remove(name) {
-            running.stop.cancel();
-            if timeout(STOP_TIMEOUT, running.task).await.is_err() {
-                tracing::error!(bundle.name = %name, "the workload does not end");
+        if let Some(bundle) = self.bundles.get_mut(name) {
+            for watching in [bundle.health.take(), bundle.local_api.take()].into_iter().flatten() {
+                watching.end().await;
             }
         }
+        self.stop_workload(name).await;
+        self.bundles.remove(name);
     }
 
-    /// Stops every workload.
-    pub async fn stop_all(&mut self) {
-        for running in self.running.values() {
-            running.stop.cancel();
+    async fn stop_workload(&mut self, name: &BundleName) {
+        let Some(running) = self.bundles.get_mut(name).and_then(|bundle| bundle.workload.take()) else {
+            return;
+        };
+        running.stop.cancel();
+        if timeout(running.stop_timeout + STOP_SLACK, running.task).await.is_err() {
+            tracing::error!(bundle.name = %name, "the workload does not end");
         }
-        let names: Vec<BundleName> = self.running.keys().cloned().collect();
+    }
+
+    /// Stops every workload, all at the same time.
+    pub async fn stop_all(&mut self) {
+        for bundle in self.bundles.values() {
+            let watching = bundle.health.iter().chain(&bundle.local_api).map(|watching| &watching.stop);
+            let workload = bundle.workload.iter().map(|running| &running.stop);
+            watching.chain(workload).for_each(CancellationToken::cancel);
+        }
+        let names: Vec<BundleName> = self.bundles.keys().cloned().collect();
         for name in names {
             self.stop(&name).await;
         }
     }
 
-    /// Names of workloads that do not do their work.
+    /// Names of bundles whose workload does not do its work, by its crashes or by its health check.
     pub fn failing(&self) -> Vec<BundleName> {
-        let is_failing = |running: &Running| running.status.borrow().is_failing(running.max_crashes);
-        self.running.iter().filter(|(_, running)| is_failing(running)).map(|(name, _)| name.clone()).collect()
-    }
-}
-
-/// Keeps one workload running.
-struct Keeper {
-    program: RunnerProgram,
-    spec: WorkloadSpec,
-    name: BundleName,
-    status: watch::Sender<Status>,
-}
-
-impl Keeper {
-    async fn run(self, stop: CancellationToken) {
-        let mut backoff = Backoff::new(FIRST_RESTART, LONGEST_RESTART);
-        loop {
-            let began = Instant::now();
-            let (outcome, tail) = self.run_once(&stop).await;
-            if stop.is_cancelled() {
-                return;
-            }
-            let how = describe(&outcome);
-            let is_error = outcome != Outcome::Exited { code: 0 };
-            self.note_end(&how, is_error, &tail);
-            let again = match self.spec.workload.restart {
-                Restart::No => false,
-                Restart::OnFailure => is_error,
-                Restart::Always => true,
-            };
-            if !again {
-                tracing::info!(bundle.name = %self.name, how, "the workload ended and is not started again");
-                self.status.send_modify(|status| status.ended = Some((how, is_error)));
-                return;
-            }
-            if began.elapsed() >= RECOVERED {
-                backoff.reset();
-            }
-            let wait = backoff.next_wait(None);
-            tracing::warn!(bundle.name = %self.name, how, wait_secs = wait.as_secs_f64(), "the workload ended and is started again");
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = stop.cancelled() => return,
-            }
-        }
-    }
-
-    async fn run_once(&self, stop: &CancellationToken) -> (Outcome, Tail) {
-        let mut process = match Process::start(&self.program, &self.process_spec()).await {
-            Ok(process) => process,
-            Err(error) => return (Outcome::NotStarted { reason: error.to_string() }, Tail::default()),
+        let crashes = |running: &Running| running.status.borrow().is_failing(running.max_crashes);
+        let is_failing = |bundle: &Bundle| {
+            bundle.workload.as_ref().is_some_and(crashes)
+                || bundle.is_unhealthy.as_ref().is_some_and(|unhealthy| *unhealthy.borrow())
         };
-        self.status.send_modify(|status| status.running_since = Some(Instant::now()));
-        let output = process.take_output();
-        let ended =
-            tokio::join!(process.wait(stop), copy_output(output, LogFile::new(self.spec.log.clone())));
-        self.status.send_modify(|status| status.running_since = None);
-        ended
+        self.bundles.iter().filter(|(_, bundle)| is_failing(bundle)).map(|(name, _)| name.clone()).collect()
     }
 
-    fn process_spec(&self) -> Spec {
-        let mut command = self.spec.workload.command.iter().cloned();
-        let program = command.next().unwrap_or_default();
-        let is_inside = program.contains('/') || self.spec.dir.join(&program).is_file();
-        Spec {
-            program: if is_inside { inside(&program) } else { program },
-            args: command.collect(),
-            dir: self.spec.dir.clone(),
-            env: self.spec.env.clone(),
-            timeout_millis: None,
-            grace_millis: GRACE.as_millis() as u64,
-            lock: Some(self.spec.lock.clone()),
-            has_two_outputs: false,
-            sandbox: self.spec.sandbox.clone(),
-        }
+    /// The worst of what workloads say of themselves and what is known of them.
+    pub fn health(&self) -> DeviceHealth {
+        let own = if self.failing().is_empty() { DeviceHealth::Healthy } else { DeviceHealth::Degraded };
+        let said = self.bundles.values().filter_map(|bundle| bundle.reported.health());
+        said.chain([own]).max_by_key(|health| reported::severity(*health)).unwrap_or(own)
     }
 
-    fn note_end(&self, how: &str, is_error: bool, tail: &Tail) {
-        if !is_error {
-            return;
-        }
-        let window = Duration::from_secs(u64::from(self.spec.workload.crash_window_secs));
-        let now = Instant::now();
-        self.status.send_modify(|status| {
-            status.crashes.push_back(now);
-            while status.crashes.len() > MAX_REMEMBERED_CRASHES
-                || status.crashes.front().is_some_and(|first| now.duration_since(*first) > window)
-            {
-                status.crashes.pop_front();
-            }
-            let output = tail.quoted(MAX_TAIL_BYTES);
-            let output =
-                if output.is_empty() { "no output".to_owned() } else { format!("last output: {output}") };
-            status.last_crash = format!("{how}; {output}");
-        });
+    /// Numbers of all workloads, for a heartbeat.
+    pub fn metrics(&self) -> BTreeMap<String, f64> {
+        reported::merge(self.bundles.iter().map(|(name, bundle)| (name.as_str(), bundle.reported.metrics())))
     }
-}
 
-fn describe(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Exited { code } => format!("ended with exit code {code}"),
-        Outcome::Signalled { signal } => format!("was killed by signal {signal}"),
-        Outcome::TimedOut | Outcome::Stopped => "was stopped".to_owned(),
-        Outcome::NotStarted { reason } => format!("could not be started: {reason}"),
+    /// What is to be scraped, and where the numbers go.
+    fn scraped(&self) -> Vec<(kernex_bundle::Metrics, Reported)> {
+        let bundles = self.bundles.values();
+        bundles.filter_map(|bundle| Some((bundle.metrics.clone()?, bundle.reported.clone()))).collect()
     }
-}
-
-/// Writes all output to the log file and keeps its end.
-async fn copy_output(output: Option<ChildStderr>, mut log: LogFile) -> Tail {
-    let mut tail = Tail::new(MAX_TAIL_BYTES);
-    let Some(mut output) = output else { return tail };
-    let mut buffer = vec![0; 8 * 1024];
-    while let Ok(read @ 1..) = output.read(&mut buffer).await {
-        tail.push(&buffer[..read]);
-        log.write(&buffer[..read]);
-    }
-    tail
 }

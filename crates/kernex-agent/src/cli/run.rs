@@ -83,6 +83,7 @@ async fn work(args: RunArgs) -> anyhow::Result<Ending> {
     let policy = sandbox_policy(&settings, &program).await;
     let context = build_context(&settings, &state, &connection, logs, policy);
     let (sender, events) = mpsc::channel(EVENT_QUEUE);
+    context.supervisor.lock().await.report_to(sender.clone());
     let local = settings.device_config.clone();
     let runner = Runner::new(context.clone(), state, local, settings.own_interval, level);
     let link = tokio::spawn(keep_in_touch(settings, connection, context, sender, stop.clone()));

@@ -27,6 +27,11 @@ impl LogSink {
     ///
     /// `output_of` says what wrote it: `workload`, `deploy script`.
     pub fn line(&self, output_of: &str, text: &str) {
+        self.line_at(LogLevel::Info, output_of, text);
+    }
+
+    /// The same, as serious as the stream that it came by.
+    pub fn line_at(&self, level: LogLevel, output_of: &str, text: &str) {
         let may_pass = self.bucket.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
         if !may_pass {
             self.queue.count_dropped();
@@ -36,6 +41,6 @@ impl LogSink {
         fields.insert("bundle.name".to_owned(), self.bundle.as_str().into());
         fields.insert("output_of".to_owned(), output_of.into());
         let message = cut(text.to_owned());
-        self.queue.push_output(Line { level: LogLevel::Info, message, timestamp: SystemClock.now(), fields });
+        self.queue.push_output(Line { level, message, timestamp: SystemClock.now(), fields });
     }
 }

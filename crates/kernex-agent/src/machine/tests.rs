@@ -249,3 +249,34 @@ fn every_state_that_is_reported_may_follow_the_one_before() {
     }
     assert!(TargetState::RollingBack.can_become(TargetState::RolledBack));
 }
+
+#[test]
+fn a_committed_version_that_crashes_gives_way_unless_there_is_none_before_or_an_attempt_decides() {
+    let crash = |version: &str| Event::CrashLooped {
+        bundle_name: BundleName::default(),
+        digest: release(version).digest,
+        message: "because".to_owned(),
+    };
+    let mut state = AgentState::default();
+    state.slots.entry(BundleName::default()).or_default().commit(&release("1"));
+    assert_eq!(step(state.clone(), crash("1")).0, state, "there is nothing to return to");
+    state.slots.entry(BundleName::default()).or_default().commit(&release("2"));
+    assert_eq!(step(state.clone(), crash("1")).0, state, "it is not in use any more");
+
+    let (returned, effects) = step(state.clone(), crash("2"));
+    assert_eq!(effects, [Effect::Return { bundle_name: BundleName::default() }]);
+    let slot = &returned.slots[&BundleName::default()];
+    assert_eq!((slot.current.as_ref(), slot.previous.as_ref()), (Some(&release("1")), None));
+    assert_eq!(slot.given_up.as_ref().map(|given_up| &given_up.release), Some(&release("2")));
+    assert_eq!(step(returned.clone(), crash("2")).0, returned, "said twice");
+
+    for (phase, decides) in [(Phase::Downloading, false), (Phase::Activating, true), (Phase::Checking, true)]
+    {
+        let attempt = Some(Attempt { phase, ..Attempt::begin(order(1, "3")) });
+        let working = AgentState { attempt, ..state.clone() };
+        assert_eq!(step(working.clone(), crash("2")).0 == working, decides, "{phase:?}");
+    }
+    let mut again = returned;
+    again.slots.entry(BundleName::default()).or_default().commit(&release("3"));
+    assert_eq!(again.slots[&BundleName::default()].given_up, None);
+}

@@ -51,16 +51,13 @@ pub struct Grouped {
 impl Limits {
     /// What a manifest says, and defaults.
     pub fn of(manifest: &Manifest) -> Self {
-        let given = |name: &str| {
-            let value = manifest.json().get("limits")?.get(name)?.as_u64()?;
-            Some(u32::try_from(value).unwrap_or(u32::MAX))
-        };
+        let given = &manifest.limits;
         Self {
-            memory_mb: given("memory_mb"),
-            cpu_pct: given("cpu_pct"),
-            processes: given("processes").unwrap_or(DEFAULT_PROCESSES),
-            open_files: given("open_files").unwrap_or(DEFAULT_OPEN_FILES),
-            file_size_mb: given("file_size_mb"),
+            memory_mb: given.memory_mb,
+            cpu_pct: given.cpu_pct,
+            processes: given.processes.unwrap_or(DEFAULT_PROCESSES),
+            open_files: given.open_files.unwrap_or(DEFAULT_OPEN_FILES),
+            file_size_mb: given.file_size_mb,
         }
     }
 

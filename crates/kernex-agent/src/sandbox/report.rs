@@ -8,6 +8,9 @@ use std::{
 use super::{Policy, cgroup::Hierarchies, enter::Findings};
 use crate::{paths::DataDir, process::RunnerProgram};
 
+/// Longest text about one protection.
+const MAX_TEXT_BYTES: usize = 256;
+
 /// Protection by name: what there is, or `missing: …` with the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report(pub BTreeMap<String, String>);
@@ -49,6 +52,7 @@ impl Report {
                 set("keys", format!("unknown: {reason}"));
             }
         }
+        report.values_mut().for_each(cut);
         Self(report)
     }
 
@@ -63,6 +67,15 @@ impl Report {
             );
         }
     }
+}
+
+/// The control plane takes no more.
+fn cut(text: &mut String) {
+    let mut end = text.len().min(MAX_TEXT_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
 }
 
 const UNREADABLE: &str = "unreadable";
@@ -92,6 +105,8 @@ mod tests {
         assert_eq!(report.0["keys"], "readable: /k/device.pem");
         assert_eq!(report.0["landlock"], "missing: the kernel does not have it");
         assert!(report.0["cgroup"].starts_with("missing: "));
+        let report = Report::of("1:1".to_owned(), Err("ä".repeat(300)), &Hierarchies::default());
+        assert!(report.0["keys"].len() <= 256);
         let report = Report::of("1:1".to_owned(), Err("no process".to_owned()), &Hierarchies::default());
         assert_eq!(report.0["keys"], "unknown: no process");
         let report = Report::of("1:1".to_owned(), Ok(Findings::default()), &Hierarchies::default());

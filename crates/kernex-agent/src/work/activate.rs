@@ -3,12 +3,12 @@
 use std::{path::Path, time::Duration};
 
 use kernex_bundle::{Manifest, Script as ManifestScript};
-use kernex_core::{BundleName, DeploymentKind};
+use kernex_core::{BundleName, DeploymentKind, FailureCode};
 use tokio::time::Instant;
 
 use super::{
     Done, Job, authority,
-    bundle::{read_manifest, workload_spec},
+    bundle::{Recent, health_watch, local_api, read_manifest, workload_spec},
     local_failure,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     log_queue::LogSink,
     sandbox::Kind,
     script::{Belongs, Script, Tail, environment},
-    state::{Failure, Release, Slot},
+    state::{AgentState, Failure, Release, Slot},
 };
 
 /// Lines of a script's output that are shipped: its end.
@@ -97,6 +97,27 @@ pub(super) async fn revert(job: &Job) -> Result<Done, Failure> {
     Ok(Done::Completed)
 }
 
+/// After a committed version was given up: switches to what is in use now, and starts its workload. Runs no script.
+pub async fn return_to_current(context: &Context, state: &AgentState, name: &BundleName) {
+    let Some(slot) = state.slots.get(name) else { return };
+    if let (Some(given_up), Some(current)) = (&slot.given_up, &slot.current) {
+        tracing::error!(
+            bundle.name = %name, bundle.version = %given_up.release.version, returned_to = %current.version,
+            code = %FailureCode::CrashLoop, reason = given_up.reason,
+            "the version crashes soon after the switch; the version before comes back"
+        );
+    }
+    context.supervisor.lock().await.stop(name).await;
+    let switched = point_current(context, name, slot.current.as_ref()).and_then(|()| {
+        point(&context.data.previous(name), None)
+            .map_err(|error| local_failure("`previous` cannot be removed", &error))
+    });
+    // A link that cannot be switched now is at the next start; the workload does not go by it.
+    for failure in [switched.err(), run_current(context, name, slot).await.err()].into_iter().flatten() {
+        tracing::error!(bundle.name = %name, reason = failure.message, "the version before cannot be brought back");
+    }
+}
+
 /// Starts the workload of what is in use under a name, if it has one.
 pub(super) async fn run_current(context: &Context, name: &BundleName, slot: &Slot) -> Result<(), Failure> {
     let Some(release) = &slot.current else { return Ok(()) };
@@ -107,8 +128,13 @@ pub(super) async fn run_current(context: &Context, name: &BundleName, slot: &Slo
         .policy
         .prepare(&context.data, name)
         .map_err(|error| local_failure("the data folder cannot be made", &error))?;
-    if let Some(spec) = workload_spec(context, &belongs, &manifest) {
-        context.supervisor.lock().await.start(name, spec).await;
+    let mut supervisor = context.supervisor.lock().await;
+    supervisor.serve(name, local_api(context, &belongs), manifest.metrics.clone()).await;
+    if let Some(spec) = workload_spec(context, &belongs, &manifest, Recent::AsSaved) {
+        supervisor.start(name, spec).await;
+    }
+    if let Some(watch) = health_watch(context, &belongs, &manifest) {
+        supervisor.watch(name, watch).await;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The release of an attempt, and manifests of releases.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use kernex_bundle::{MAX_MANIFEST_BYTES, Manifest};
 use kernex_core::{BundleName, FailureCode};
@@ -9,11 +9,12 @@ use super::Job;
 use crate::{
     context::Context,
     disk,
+    local_api::{self, LocalApi},
     paths::DataDir,
     sandbox::{Kind, Limits, Sandbox},
     script::{Belongs, environment},
     state::{Failure, Release},
-    workload::WorkloadSpec,
+    workload::{HealthWatch, Trial, WorkloadSpec},
 };
 
 impl Job {
@@ -68,21 +69,70 @@ pub(super) fn read_manifest(
         .map_err(|error| failed(error.to_string()))
 }
 
+/// Whether crashes count against the switch to a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recent {
+    /// From now on.
+    FromNow,
+    /// As when the agent stopped, or from now on.
+    Resumed,
+    /// If they did when the agent stopped.
+    AsSaved,
+}
+
 /// What to keep running of a release, if its manifest names a workload.
 pub(super) fn workload_spec(
     context: &Context,
     belongs: &Belongs<'_>,
     manifest: &Manifest,
+    recent: Recent,
 ) -> Option<WorkloadSpec> {
-    let dir = belongs.data.release(belongs.name, belongs.release);
-    let limits = Limits::of(manifest);
-    let sandbox = context.policy.sandbox(belongs.data, belongs.name, Kind::Workload, &dir, limits);
+    let workload = manifest.workload.clone()?;
+    let (data, name, digest) = (belongs.data, belongs.name, &belongs.release.digest);
+    let dir = data.release(name, belongs.release);
+    let sandbox = context.policy.sandbox(data, name, Kind::Workload, &dir, Limits::of(manifest));
+    let window = Duration::from_secs(u64::from(workload.crash_window_secs));
+    let saved = Trial::resume(data.trial(name), digest, window);
     Some(WorkloadSpec {
-        workload: manifest.workload.clone()?,
+        workload,
         dir,
+        digest: digest.clone(),
         env: environment(belongs, &manifest.env, &sandbox),
-        log: belongs.data.logs().join(format!("{}.log", belongs.name)),
-        lock: belongs.data.process_lock(belongs.name),
+        log: data.logs().join(format!("{name}.log")),
+        sink: context.logs.sink(name),
+        lock: data.process_lock(name),
         sandbox,
+        trial: match recent {
+            Recent::FromNow => Some(Trial::begin(data.trial(name), digest, window)),
+            Recent::Resumed => saved.or_else(|| Some(Trial::begin(data.trial(name), digest, window))),
+            Recent::AsSaved => saved,
+        },
     })
+}
+
+/// What to check from now on, if the manifest says how.
+pub(super) fn health_watch(
+    context: &Context,
+    belongs: &Belongs<'_>,
+    manifest: &Manifest,
+) -> Option<HealthWatch> {
+    let health = manifest.health.clone()?;
+    let dir = belongs.data.release(belongs.name, belongs.release);
+    let sandbox =
+        context.policy.sandbox(belongs.data, belongs.name, Kind::Health, &dir, Limits::of(manifest));
+    let env = environment(belongs, &manifest.env, &sandbox);
+    Some(HealthWatch { health, http: context.http.clone(), dir, env, sandbox })
+}
+
+/// What is offered to a release's programs.
+pub(super) fn local_api(context: &Context, belongs: &Belongs<'_>) -> LocalApi {
+    let dir = belongs.data.release(belongs.name, belongs.release);
+    let data_dir = belongs.data.bundle_data(belongs.name);
+    LocalApi {
+        socket: belongs.data.local_socket(belongs.name),
+        user: context.policy.user,
+        name: belongs.name.clone(),
+        about: local_api::about(belongs.name, belongs.release.version.as_str(), &dir, &data_dir),
+        snapshot: context.snapshot.subscribe(),
+    }
 }

@@ -9,33 +9,53 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Done, Job, bundle::workload_spec};
+use super::{
+    Done, Job,
+    bundle::{Recent, health_watch, local_api, workload_spec},
+};
 use crate::{health::Checker, sandbox::Kind, script::environment, state::Failure, workload::Status};
 
-/// A workload without a health check counts as healthy when it has run this long.
-const STABLE_AFTER: Duration = Duration::from_secs(5);
+/// A workload without a health check counts as healthy when it has run this long, or as long as its crash window: what
+/// does not start at all has ended by then, and an operator waits for it.
+const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// Starts the workload, if there is one, and waits for the health check, if there is one.
 pub(super) async fn check(job: &Job) -> Result<Done, Failure> {
     let manifest = job.manifest()?;
-    let status = match workload_spec(&job.context, &job.belongs(), &manifest) {
-        Some(spec) => Some(job.context.supervisor.lock().await.start(&job.attempt.bundle_name, spec).await),
-        None => None,
+    let (context, name) = (&job.context, &job.attempt.bundle_name);
+    let status = {
+        let mut supervisor = context.supervisor.lock().await;
+        supervisor.serve(name, local_api(context, &job.belongs()), manifest.metrics.clone()).await;
+        // After a restart of the agent the crashes before it count, too.
+        let recent = if job.attempt.restarts > 0 { Recent::Resumed } else { Recent::FromNow };
+        match workload_spec(context, &job.belongs(), &manifest, recent) {
+            Some(spec) => Some(supervisor.start(name, spec).await),
+            None => None,
+        }
     };
     let max_crashes = manifest.workload.as_ref().map_or(u32::MAX, |workload| workload.max_crashes);
     let gate = async {
         match (&manifest.health, &status) {
             (Some(health), _) => pass_health_check(job, &manifest, health).await,
-            (None, Some(status)) => stay_up(status.clone(), job.deadline).await,
+            (None, Some(status)) => stay_up(status.clone(), stable_after(&manifest), job.deadline).await,
             (None, None) => Ok(()),
         }
     };
-    tokio::select! {
+    let outcome = tokio::select! {
         biased;
         () = job.stop.cancelled() => Err(Failure::new(FailureCode::Cancelled, "the health check was stopped")),
         failure = crash_loop(status.clone(), max_crashes) => Err(failure),
         outcome = gate => outcome.map(|()| Done::Completed),
+    };
+    if let (Ok(_), Some(watch)) = (&outcome, health_watch(context, &job.belongs(), &manifest)) {
+        context.supervisor.lock().await.watch(name, watch).await;
     }
+    outcome
+}
+
+fn stable_after(manifest: &Manifest) -> Duration {
+    let window = manifest.workload.as_ref().map_or(0, |workload| workload.crash_window_secs);
+    STABLE_AFTER.min(Duration::from_secs(u64::from(window)))
 }
 
 /// Ends when the workload has crashed too often; never, if there is none.
@@ -43,35 +63,29 @@ async fn crash_loop(status: Option<watch::Receiver<Status>>, max_crashes: u32) -
     let Some(mut status) = status else { return std::future::pending().await };
     let seen = status.wait_for(|status| status.is_failing(max_crashes)).await.map(|status| status.clone());
     match seen {
-        Ok(status) => Failure::new(FailureCode::CrashLoop, crash_message(&status)),
+        Ok(status) => Failure::new(FailureCode::CrashLoop, status.crash_message()),
         Err(_) => std::future::pending().await,
     }
 }
 
-fn crash_message(status: &Status) -> String {
-    match (&status.ended, status.crashes.len()) {
-        (Some(_), _) => format!("the workload {} and is not to be started again", status.last_crash),
-        (None, 1) => format!("the workload crashed: it {}", status.last_crash),
-        (None, count) => {
-            format!("the workload crashed {count} times; the last time it {}", status.last_crash)
-        }
-    }
-}
-
 /// Waits until the workload has run without a break for a while, or has ended as it should.
-async fn stay_up(mut status: watch::Receiver<Status>, deadline: Instant) -> Result<(), Failure> {
+async fn stay_up(
+    mut status: watch::Receiver<Status>,
+    stable_after: Duration,
+    deadline: Instant,
+) -> Result<(), Failure> {
     loop {
         let (since, has_ended) = {
             let now = status.borrow_and_update();
             (now.running_since, now.ended.is_some())
         };
-        if has_ended || since.is_some_and(|since| since.elapsed() >= STABLE_AFTER) {
+        if has_ended || since.is_some_and(|since| since.elapsed() >= stable_after) {
             return Ok(());
         }
-        let stable_at = since.map(|since| STABLE_AFTER.saturating_sub(since.elapsed()));
+        let stable_at = since.map(|since| stable_after.saturating_sub(since.elapsed()));
         tokio::select! {
             _ = status.changed() => {}
-            () = sleep(stable_at.unwrap_or(STABLE_AFTER)) => {}
+            () = sleep(stable_at.unwrap_or(stable_after)) => {}
             () = sleep_until(deadline) => {
                 let message = "the workload did not keep running within the time of the attempt";
                 return Err(Failure::new(FailureCode::HealthCheck, message));

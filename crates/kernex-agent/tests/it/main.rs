@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, outside of test functions")]
 
+mod bundles;
 mod config_trial;
 mod deploy;
 mod downloads;
@@ -9,5 +10,7 @@ mod keys;
 mod pace;
 mod plane;
 mod processes;
+mod sandbox;
 mod self_update;
+mod supervision;
 mod support;

@@ -130,6 +130,7 @@ async fn when_the_agent_is_gone_its_processes_go_too_and_the_next_run_waits_for_
         grace_millis: 300,
         lock: Some(lock.clone()),
         has_two_outputs: false,
+        reload_signal: None,
         sandbox: sandbox(dir.path()),
     };
     let process = Process::start(&RunnerProgram::at(agent_program()), &spec).await.unwrap();

@@ -31,7 +31,17 @@ pub(crate) struct Agent {
 
 impl Agent {
     pub(crate) fn start(data_dir: &Path, control_plane: &str) -> Self {
-        let mut command = Command::new(agent_program());
+        Self::spawn(Command::new(agent_program()), data_dir, control_plane)
+    }
+
+    /// An agent of another user; that user must be able to read the program.
+    pub(crate) fn start_as(uid: u32, program: &Path, data_dir: &Path, control_plane: &str) -> Self {
+        let mut command = Command::new(program);
+        command.uid(uid).gid(uid);
+        Self::spawn(command, data_dir, control_plane)
+    }
+
+    fn spawn(mut command: Command, data_dir: &Path, control_plane: &str) -> Self {
         command.args([
             "run",
             "--key-algorithm",
