@@ -1,13 +1,18 @@
 //! States and their legal transitions.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
 /// Declares a closed set of words with one spelling for JSON, the database and people.
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+    ($($(#[doc = $doc:literal])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? })*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
 
         impl $name {
@@ -17,6 +22,21 @@ macro_rules! words {
             /// The word as JSON and the database spell it.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        // By hand: the derive does not see through a word that a macro hands on, and would document the variants' names.
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let words = $name::ALL.iter().map(|word| word.as_str());
+                let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+                schema.description(Some(concat!($($doc),*).trim())).build().into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed(stringify!($name))
             }
         }
 
@@ -264,6 +284,13 @@ mod tests {
         }
         let error = "half".parse::<ResultStatus>().unwrap_err().to_string();
         assert_eq!(error, "`half` is none of: success, failed, rolled_back");
+    }
+
+    #[test]
+    fn the_openapi_document_lists_the_words_of_the_wire() {
+        let schema = serde_json::to_value(<DeviceHealth as PartialSchema>::schema()).unwrap();
+        assert_eq!(schema["enum"], serde_json::json!(["healthy", "degraded", "error"]));
+        assert_eq!(schema["description"], "What a device says of itself in a heartbeat.");
     }
 
     #[test]
