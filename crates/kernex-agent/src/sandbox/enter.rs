@@ -73,7 +73,7 @@ fn enter(channel: &UnixStream) -> io::Result<Findings> {
     }
     let mut findings = confine(&entry)?;
     if !entry.probe.is_empty() {
-        findings.readable = entry.probe.into_iter().filter(|path| can_read(path)).collect();
+        findings.readable = entry.probe.into_iter().filter(can_read).collect();
         return Ok(findings);
     }
     Err(become_program(&entry.spec))
