@@ -153,7 +153,8 @@ fn settle_manifest(form: Option<Manifest>, archive: &Inspection) -> ApiResult<Ma
         (None, Some(manifest)) => Ok(manifest.clone()),
         (Some(form), Some(manifest)) => {
             form.agrees_with(manifest).map_err(|error| invalid(error.to_string()))?;
-            Ok(form)
+            // The archive's may say more: the form's need not list the files.
+            Ok(manifest.clone())
         }
         (Some(form), None) => {
             check_references(&form, &archive.files).map_err(|error| invalid(error.to_string()))?;
