@@ -39,6 +39,9 @@ use group::Tree;
 
 /// How long to wait for another runner of the same bundle (of an agent that was killed) to clear its processes away.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+/// When the agent is gone, what runs gets no more time than this to end: together with [`KILL_TIMEOUT`] less than the
+/// runner of the next agent waits, whatever the manifest says.
+const GONE_GRACE: Duration = Duration::from_secs(8);
 /// How often what resists is killed again, and the lock is tried again.
 const RETRY_EVERY: Duration = Duration::from_millis(20);
 /// After this long the runner ends although a process is still there: only one that hangs in the kernel survives SIGKILL.
@@ -104,8 +107,10 @@ enum Message {
     Ended(WaitStatus),
     /// No descendant is left.
     NoneLeft,
-    /// The agent wants an end, or is gone.
+    /// The agent wants an end.
     Stop,
+    /// The agent is gone.
+    Gone,
     /// The configuration has changed.
     Reload,
 }
@@ -200,10 +205,10 @@ fn start(spec: &Spec, tree: &Tree) -> io::Result<Pid> {
 fn watch_input(mut input: impl io::Read + Send + 'static, sender: Sender<Message>) {
     thread::spawn(move || {
         let mut byte = [0];
-        while matches!(input.read(&mut byte), Ok(1)) && byte[0] == RELOAD {
-            let _ = sender.send(Message::Reload);
+        while matches!(input.read(&mut byte), Ok(1)) {
+            let _ = sender.send(if byte[0] == RELOAD { Message::Reload } else { Message::Stop });
         }
-        let _ = sender.send(Message::Stop);
+        let _ = sender.send(Message::Gone);
     });
 }
 
@@ -227,6 +232,7 @@ fn reap(main: Pid, sender: &Sender<Message>) {
 
 fn supervise(main: Pid, spec: &Spec, tree: &Tree, messages: &Receiver<Message>) -> Outcome {
     let deadline = spec.timeout_millis.map(|millis| Instant::now() + Duration::from_millis(millis));
+    let mut grace = Duration::from_millis(spec.grace_millis);
     let outcome = loop {
         let left =
             deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
@@ -238,11 +244,15 @@ fn supervise(main: Pid, spec: &Spec, tree: &Tree, messages: &Receiver<Message>) 
             }
             Ok(Message::Reload) => reload(main, spec.reload_signal),
             Err(RecvTimeoutError::Timeout) => break Outcome::TimedOut,
+            Ok(Message::Gone) => {
+                grace = grace.min(GONE_GRACE);
+                break Outcome::Stopped;
+            }
             _ => break Outcome::Stopped,
         }
     };
     tree::signal_all(Signal::SIGTERM);
-    if !wait_until_none_left(messages, Duration::from_millis(spec.grace_millis), || {}) {
+    if !wait_until_none_left(messages, grace, || {}) {
         kill_all(tree, messages);
     }
     outcome
@@ -263,10 +273,11 @@ fn kill_all(tree: &Tree, messages: &Receiver<Message>) {
 }
 
 fn wait_until_none_left(messages: &Receiver<Message>, limit: Duration, again: impl Fn()) -> bool {
-    let deadline = Instant::now() + limit;
+    let mut deadline = Instant::now() + limit;
     while Instant::now() < deadline {
         match messages.recv_timeout(RETRY_EVERY) {
             Ok(Message::NoneLeft) | Err(RecvTimeoutError::Disconnected) => return true,
+            Ok(Message::Gone) => deadline = deadline.min(Instant::now() + GONE_GRACE),
             Ok(_) => {}
             Err(RecvTimeoutError::Timeout) => again(),
         }
