@@ -169,7 +169,7 @@ fn take_lock(path: &PathBuf, messages: &Receiver<Message>) -> io::Result<Option<
             return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
         }
         match messages.recv_timeout(RETRY_EVERY) {
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) | Ok(Message::Reload) => {}
             _ => return Ok(None),
         }
     }
