@@ -60,11 +60,16 @@ impl Report {
     pub(super) fn log(&self) {
         let list: Vec<String> = self.0.iter().map(|(key, value)| format!("{key}: {value}")).collect();
         tracing::info!(sandbox = list.join("; "), "the sandbox of scripts and workloads");
-        if let Some(keys) = self.0.get("keys").filter(|keys| *keys != UNREADABLE) {
-            tracing::warn!(
+        match self.0.get("keys") {
+            Some(keys) if keys == UNREADABLE => {}
+            Some(keys) if keys.starts_with(READABLE) => tracing::warn!(
                 keys,
                 "scripts and workloads can read the agent's keys or state; run the agent as root, or on a kernel with Landlock"
-            );
+            ),
+            keys => tracing::warn!(
+                keys,
+                "the sandbox could not be tried out; scripts and workloads may not start"
+            ),
         }
     }
 }
@@ -79,13 +84,14 @@ fn cut(text: &mut String) {
 }
 
 const UNREADABLE: &str = "unreadable";
+const READABLE: &str = "readable: ";
 
 fn keys(readable: &[PathBuf]) -> String {
     match readable {
         [] => UNREADABLE.to_owned(),
         paths => {
             let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-            format!("readable: {}", paths.join(", "))
+            format!("{READABLE}{}", paths.join(", "))
         }
     }
 }
