@@ -1,6 +1,6 @@
 //! The committed OpenAPI document.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -12,13 +12,14 @@ fn path() -> PathBuf {
 
 /// `cargo xtask openapi`.
 pub(crate) fn write() -> Result<()> {
+    command::run(&mut workspace::cargo(&["build", "--package", "kernex-server"]))?;
     let document = generate()?;
     fs::write(path(), document).with_context(|| format!("cannot write {}", path().display()))?;
     println!("wrote openapi/kernex.json");
     Ok(())
 }
 
-/// Fails when the committed document is not what the handlers say.
+/// Fails when the committed document is not what the handlers say. The server must have been built.
 pub(crate) fn check() -> Result<()> {
     let committed = fs::read_to_string(path()).context("openapi/kernex.json cannot be read")?;
     let generated = generate()?;
@@ -32,5 +33,5 @@ pub(crate) fn check() -> Result<()> {
 }
 
 fn generate() -> Result<String> {
-    command::output(&mut workspace::cargo(&["run", "--quiet", "--package", "kernex-server", "--", "openapi"]))
+    command::output(Command::new(workspace::program("kernex-server", "debug")?).arg("openapi"))
 }

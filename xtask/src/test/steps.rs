@@ -52,6 +52,7 @@ fn build() -> Result<String> {
 }
 
 fn check_openapi() -> Result<String> {
+    build()?;
     openapi::check()?;
     Ok(String::new())
 }
