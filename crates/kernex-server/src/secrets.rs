@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use aws_lc_rs::{constant_time, digest, hkdf, hmac};
+use aws_lc_rs::{digest, hkdf, hmac};
 
 const MIN_BYTES: usize = 32;
 
@@ -112,11 +112,6 @@ pub fn random_token() -> String {
 /// What the database keeps of a secret.
 pub fn sha256_hex(text: &str) -> String {
     hex::encode(digest::digest(&digest::SHA256, text.as_bytes()))
-}
-
-/// Whether two texts are equal, in time that does not depend on where they differ.
-pub fn equal(one: &str, two: &str) -> bool {
-    constant_time::verify_slices_are_equal(one.as_bytes(), two.as_bytes()).is_ok()
 }
 
 #[cfg(test)]

@@ -32,13 +32,6 @@ impl TestBundle {
         self
     }
 
-    /// The same with a deploy script.
-    #[must_use]
-    pub fn with_deploy_script(self, script: &str) -> Self {
-        self.with("deploy", json!({"script": "./deploy.sh", "timeout_secs": 30}))
-            .with_file("deploy.sh", script.as_bytes())
-    }
-
     /// The same with another file.
     #[must_use]
     pub fn with_file(mut self, name: &str, bytes: &[u8]) -> Self {

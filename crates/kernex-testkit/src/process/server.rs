@@ -23,7 +23,6 @@ pub struct ServerSetup {
     folder: TempDir,
     database: Database,
     data_dir: PathBuf,
-    extra: Vec<String>,
 }
 
 impl ServerSetup {
@@ -31,14 +30,7 @@ impl ServerSetup {
     pub async fn new(backend: Backend) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let data_dir = folder.path().join("data");
-        Self { database: backend.database().await, data_dir, folder, extra: Vec::new() }
-    }
-
-    /// The same with further flags.
-    #[must_use]
-    pub fn with_flags(mut self, flags: &[&str]) -> Self {
-        self.extra.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        self
+        Self { database: backend.database().await, data_dir, folder }
     }
 
     /// The same with another data folder.
@@ -77,10 +69,7 @@ impl ServerSetup {
 
     fn arguments(&self) -> Vec<String> {
         let data_dir = self.data_dir.to_str().expect("the path is UTF-8").to_owned();
-        let mut arguments =
-            vec!["--data-dir".to_owned(), data_dir, "--database-url".to_owned(), self.database_url()];
-        arguments.extend(self.extra.iter().cloned());
-        arguments
+        vec!["--data-dir".to_owned(), data_dir, "--database-url".to_owned(), self.database_url()]
     }
 }
 
