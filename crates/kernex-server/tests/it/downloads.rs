@@ -15,6 +15,7 @@ on_both!(
     what_the_client_has_already_is_not_sent,
     a_head_says_the_same_without_bytes,
     a_download_address_works_unsigned_until_it_expires,
+    a_download_address_ends_with_its_devices_membership,
     only_devices_with_a_target_may_read_a_bundle,
     an_order_is_given_while_it_is_open,
 );
@@ -214,6 +215,17 @@ async fn a_download_address_works_unsigned_until_it_expires(api: &Api) {
     get(path).await.refused(401, "unauthenticated", &["expired", "heartbeat"]);
     let fresh = command(api, &device).await["download_url"].as_str().unwrap().to_owned();
     get(fresh.strip_prefix("/api/v1").unwrap()).await.expect(200);
+}
+
+async fn a_download_address_ends_with_its_devices_membership(api: &Api) {
+    let device = api.device().await;
+    api.bundle("1.0.0").await;
+    api.deploy("1.0.0", &[&device]).await;
+    let url = command(api, &device).await["download_url"].as_str().unwrap().to_owned();
+    let get = async || Answer::of(api.anonymous("GET", url.strip_prefix("/api/v1").unwrap())).await;
+    get().await.expect(200);
+    api.post(&format!("/devices/{}/decommission", device.id), &json!({})).await.expect(200);
+    get().await.refused(401, "unauthenticated", &["address"]);
 }
 
 async fn only_devices_with_a_target_may_read_a_bundle(api: &Api) {
