@@ -9,6 +9,8 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Deserialize;
 
+use crate::outbound::Allowed;
+
 /// Everything that can be set, each where it is set.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,6 +78,12 @@ pub struct Options {
     /// Days that logs of devices are kept [default: 7].
     #[arg(long, env = "KERNEX_LOG_RETENTION_DAYS", value_name = "DAYS")]
     pub log_retention_days: Option<u32>,
+    /// What webhooks and OpenID Connect may reach beside public addresses: networks and names of hosts, with commas between.
+    #[arg(long, env = "KERNEX_OUTBOUND_ALLOW", value_name = "LIST")]
+    pub outbound_allow: Option<String>,
+    /// PEM file with certificate authorities that webhooks and OpenID Connect trust beside the public ones.
+    #[arg(long, env = "KERNEX_OUTBOUND_CA_FILE", value_name = "FILE")]
+    pub outbound_ca_file: Option<PathBuf>,
     /// Seconds that requests may still take after SIGTERM [default: 30].
     #[arg(long, env = "KERNEX_SHUTDOWN_SECS", value_name = "SECS")]
     pub shutdown_secs: Option<u32>,
@@ -136,6 +144,10 @@ pub struct Settings {
     pub heartbeat_retention_days: u32,
     /// Days that logs of devices are kept.
     pub log_retention_days: u32,
+    /// What requests to others may reach beside public addresses.
+    pub outbound_allow: Vec<Allowed>,
+    /// Certificate authorities that requests to others trust beside the public ones.
+    pub outbound_ca_file: Option<PathBuf>,
     /// Seconds that requests may still take after SIGTERM.
     pub shutdown_secs: u32,
     /// How the program logs.
@@ -184,7 +196,7 @@ impl Settings {
         let options = or!(options, file, listen data_dir database_url database_url_file database_max_connections
             secret_key_file public_url refuse_rsa_pkcs1 max_bundle_bytes max_unpacked_bytes max_uploads max_connections token_ttl_secs
             download_ttl_secs attempt_timeout_secs lease_secs max_pending_devices heartbeat_retention_days
-            log_retention_days shutdown_secs log_format log);
+            log_retention_days outbound_allow outbound_ca_file shutdown_secs log_format log);
         let data_dir = options.data_dir.clone().unwrap_or_else(|| PathBuf::from("./kernex-data"));
         Ok(Self {
             listen: options.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8000))),
@@ -214,6 +226,8 @@ impl Settings {
                 1,
             )?,
             log_retention_days: at_least("log_retention_days", options.log_retention_days, 7, 1)?,
+            outbound_allow: list("outbound_allow", options.outbound_allow.as_deref())?,
+            outbound_ca_file: options.outbound_ca_file,
             shutdown_secs: options.shutdown_secs.unwrap_or(30),
             log_format: options.log_format.unwrap_or(LogFormat::Text),
             log: options.log.unwrap_or_else(|| "info".to_owned()),
@@ -229,7 +243,7 @@ impl Settings {
             LogFormat::Text => "text",
             LogFormat::Json => "json",
         };
-        format!(
+        let mut text = format!(
             "listen = \"{}\"\ndata_dir = {:?}\ndatabase_url = \"{:?}\"\ndatabase_max_connections = {}\n\
              secret_key_file = {:?}\npublic_url = \"{}\"\nrefuse_rsa_pkcs1 = {}\nmax_bundle_bytes = {}\nmax_unpacked_bytes = {}\nmax_uploads = {}\n\
              max_connections = {}\ntoken_ttl_secs = {}\ndownload_ttl_secs = {}\nattempt_timeout_secs = {}\nlease_secs = {}\n\
@@ -256,7 +270,15 @@ impl Settings {
             self.shutdown_secs,
             format,
             self.log,
-        )
+        );
+        let mut add = |name: &str, value: &dyn std::fmt::Debug| {
+            let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{name} = {value:?}\n"));
+        };
+        add("outbound_allow", &listed(&self.outbound_allow));
+        if let Some(path) = &self.outbound_ca_file {
+            add("outbound_ca_file", path);
+        }
+        text
     }
 }
 
@@ -288,6 +310,19 @@ fn public_url(text: &str) -> anyhow::Result<url::Url> {
         bail!("public_url `{text}` must be an http or https address without a query");
     }
     Ok(url)
+}
+
+/// The parts of a list with commas between.
+fn list<T: std::str::FromStr<Err: std::fmt::Display>>(
+    name: &str,
+    text: Option<&str>,
+) -> anyhow::Result<Vec<T>> {
+    let parts = text.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().map_err(|error| anyhow::anyhow!("{name}: {error}"))).collect()
+}
+
+fn listed<T: ToString>(parts: &[T]) -> String {
+    parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn at_least(name: &str, value: Option<u32>, default: u32, least: u32) -> anyhow::Result<u32> {

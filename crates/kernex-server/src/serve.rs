@@ -20,6 +20,7 @@ use crate::{
     auth::make_bootstrap_link,
     clock::SystemClock,
     jobs,
+    outbound::{Outbound, Rules},
     router::router,
     secrets::Secrets,
     telemetry::{self, Telemetry},
@@ -80,7 +81,8 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
     let address = listener.local_addr().context("cannot tell the address listened on")?;
-    let state = AppState::new(settings, store, blobs, secrets, clock, Telemetry::new());
+    let outbound = outbound(&settings)?;
+    let state = AppState::new(settings, store, blobs, secrets, clock, Telemetry::new(), outbound);
     let stop = CancellationToken::new();
     let jobs = tokio::spawn(jobs::run(state.clone(), stop.clone()));
     let accepting = tokio::spawn(accept(listener, router(state.clone()), state.clone(), stop.clone()));
@@ -158,6 +160,16 @@ pub fn create_data_dir(settings: &Settings) -> anyhow::Result<()> {
         Ok(())
     };
     make().with_context(|| format!("cannot make the data folder {}", folder.display()))
+}
+
+fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
+    let roots = match &settings.outbound_ca_file {
+        Some(path) => {
+            std::fs::read(path).with_context(|| format!("cannot read outbound_ca_file {}", path.display()))?
+        }
+        None => Vec::new(),
+    };
+    Ok(Outbound::new(Rules::new(settings.outbound_allow.clone()), &roots)?)
 }
 
 /// How to open the database.

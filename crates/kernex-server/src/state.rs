@@ -7,7 +7,7 @@ use kernex_core::{Clock, Timestamp};
 use kernex_store::Store;
 use tokio::sync::Semaphore;
 
-use crate::{Settings, auth::PasswordHasher, secrets::Secrets, telemetry::Telemetry};
+use crate::{Settings, auth::PasswordHasher, outbound::Outbound, secrets::Secrets, telemetry::Telemetry};
 
 /// The control plane's parts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ struct Inner {
     passwords: PasswordHasher,
     telemetry: Telemetry,
     uploads: Arc<Semaphore>,
+    outbound: Outbound,
 }
 
 impl AppState {
@@ -36,11 +37,22 @@ impl AppState {
         secrets: Secrets,
         clock: Arc<dyn Clock>,
         telemetry: Telemetry,
+        outbound: Outbound,
     ) -> Self {
         let uploads = Arc::new(Semaphore::new(settings.max_uploads as usize));
         let passwords = PasswordHasher::new();
         Self {
-            inner: Arc::new(Inner { settings, store, blobs, clock, secrets, passwords, telemetry, uploads }),
+            inner: Arc::new(Inner {
+                settings,
+                store,
+                blobs,
+                clock,
+                secrets,
+                passwords,
+                telemetry,
+                uploads,
+                outbound,
+            }),
         }
     }
 
@@ -82,5 +94,10 @@ impl AppState {
     /// Places for uploads.
     pub fn uploads(&self) -> &Arc<Semaphore> {
         &self.inner.uploads
+    }
+
+    /// For requests to addresses that others chose.
+    pub fn outbound(&self) -> &Outbound {
+        &self.inner.outbound
     }
 }
