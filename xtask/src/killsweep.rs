@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{command, packages, workspace};
+use crate::{command, workspace};
 
 /// Kill the real agent before every system call that writes, and look whether it comes back right
 #[derive(Debug, clap::Args)]
@@ -13,7 +13,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    packages::ensure("strace")?;
     // All targets, as the tests build them, so that nothing is built a second time.
     command::run(&mut workspace::cargo(&["build", "--workspace", "--all-targets"]))?;
     let sweep = ["run", "--quiet", "--package", "kernex-killsweep", "--"];

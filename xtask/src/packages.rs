@@ -6,16 +6,6 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::command;
 
-/// Installs a package, whose name is that of its program, unless the program is there.
-pub(crate) fn ensure(program: &str) -> Result<()> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
-        return Ok(());
-    }
-    println!("{program} is not on this machine: installing it with apt-get");
-    install(program).with_context(|| format!("install {program} and try again"))
-}
-
 /// Installs a Debian package, as root or with sudo.
 pub(crate) fn install(package: &str) -> Result<()> {
     if !Path::new("/usr/bin/apt-get").exists() {

@@ -1,26 +1,25 @@
-//! The agent as a process, under `strace` or not.
+//! The agent as a process, under the tracer or not.
 
 use std::{
-    fs::File,
-    path::{Path, PathBuf},
+    fs::{self, File},
+    path::PathBuf,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context as _, bail};
 use kernex_testkit::program;
+use kernex_tracer::{Act, KILLED_CODE, Orders};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},
     time::{Instant, sleep, timeout},
 };
 
-use crate::plan::{Point, WRITING_CALLS};
-
 /// How long an agent may take to end after SIGTERM.
 const END_DEADLINE: Duration = Duration::from_secs(40);
 /// How often a condition is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Where a device's agent keeps its data, and whom it calls.
 #[derive(Clone, Debug)]
@@ -32,48 +31,52 @@ pub(crate) struct Device {
     pub(crate) tag: String,
 }
 
-/// A running agent, killed with this value.
-pub(crate) struct Agent(Child);
+impl Device {
+    /// Everything that its agents wrote.
+    pub(crate) fn log(&self) -> String {
+        let bytes = fs::read(self.data_dir.with_extension("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 
-/// How an agent is run.
-pub(crate) enum Mode<'a> {
-    Plain,
-    Trace(&'a Path),
-    KillAt(&'a Point),
+    /// Where the tracer writes.
+    pub(crate) fn report(&self) -> PathBuf {
+        self.data_dir.with_extension("trace")
+    }
+
+    /// The orders for a tracer of its agent.
+    pub(crate) fn orders(&self, act: Act) -> Orders {
+        Orders { folder: self.data_dir.clone(), report: self.report(), act, clock: None }
+    }
+}
+
+/// A running agent, killed with this value.
+pub(crate) struct Agent {
+    child: Child,
+    is_traced: bool,
 }
 
 impl Agent {
-    pub(crate) fn start(device: &Device, mode: &Mode<'_>) -> anyhow::Result<Self> {
+    /// Starts it, under a tracer with orders or alone.
+    pub(crate) fn start(device: &Device, act: Option<Act>) -> anyhow::Result<Self> {
         let agent = program("kernex-agent");
-        let mut command = match mode {
-            Mode::Plain => Command::new(&agent),
-            Mode::Trace(file) => strace(&agent, file, &format!("trace={}", WRITING_CALLS.join(",")), None),
-            Mode::KillAt(point) => {
-                let inject = format!("inject={}:signal=SIGKILL:when={}", point.call, point.ordinal);
-                strace(&agent, Path::new("/dev/null"), &format!("trace={}", point.call), Some(&inject))
+        let is_traced = act.is_some();
+        let mut command = match act {
+            Some(act) => {
+                let mut command = Command::from(device.orders(act).command(&program("kernex-tracer")));
+                command.arg(&agent);
+                command
             }
+            None => Command::new(&agent),
         };
-        command
-            .args([
-                "run",
-                "--key-algorithm",
-                "ed25519",
-                "--polling-interval",
-                "1",
-                "--control-plane",
-                &device.url,
-            ])
-            .args(["--tag", &device.tag, "--data-dir"])
-            .arg(&device.data_dir)
-            .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .env("KERNEX_REGISTRATION_TOKEN", &device.token);
+        command.args(["run", "--key-algorithm", "ed25519", "--polling-interval", "1"]);
+        command.args(["--control-plane", &device.url, "--tag", &device.tag, "--data-dir"]);
+        command.arg(&device.data_dir).env_clear();
+        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.env("KERNEX_REGISTRATION_TOKEN", &device.token);
         let log = File::options().create(true).append(true).open(device.data_dir.with_extension("log"))?;
-        let child =
-            command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn();
-        Ok(Self(child.context(
-            "cannot start the agent; under a kill point it needs strace, which `cargo xtask test` installs",
-        )?))
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
+        let child = command.spawn().context("cannot start the agent")?;
+        Ok(Self { child, is_traced })
     }
 
     /// Waits until a condition holds or the agent ends, whichever comes first: `None` when the condition holds.
@@ -85,7 +88,7 @@ impl Agent {
     ) -> anyhow::Result<Option<ExitStatus>> {
         let end = Instant::now() + deadline;
         loop {
-            if let Some(status) = self.0.try_wait()? {
+            if let Some(status) = self.child.try_wait()? {
                 return Ok(Some(status));
             }
             if holds().await? {
@@ -100,35 +103,25 @@ impl Agent {
 
     /// Asks the agent to stop, and waits for its end.
     pub(crate) async fn stop(mut self) -> anyhow::Result<ExitStatus> {
-        if let Some(pid) = self.agent_pid() {
+        if let Some(pid) = self.pid() {
             let _ = kill_process(pid, Signal::TERM); // it may end at this moment
         }
-        timeout(END_DEADLINE, self.0.wait())
-            .await
-            .context("the agent did not stop")?
-            .context("waiting for the agent")
+        let ended = timeout(END_DEADLINE, self.child.wait()).await;
+        ended.context("the agent did not stop")?.context("waiting for the agent")
     }
 
-    /// The agent itself: under strace it is strace's child.
-    fn agent_pid(&self) -> Option<Pid> {
-        let pid = self.0.id()?;
-        let children =
-            std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        let target = match children.split_whitespace().next() {
-            Some(child) if name.trim() == "strace" => child.parse().ok()?,
-            _ => i32::try_from(pid).ok()?,
-        };
-        Pid::from_raw(target)
+    /// The agent itself: under a tracer it is the tracer's child.
+    fn pid(&self) -> Option<Pid> {
+        let pid = self.child.id()?;
+        if !self.is_traced {
+            return Pid::from_raw(i32::try_from(pid).ok()?);
+        }
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+        Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
     }
 }
 
-fn strace(agent: &Path, output: &Path, trace: &str, inject: Option<&str>) -> Command {
-    let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "-o"]).arg(output).args(["-e", trace]);
-    if let Some(inject) = inject {
-        command.args(["-e", inject]);
-    }
-    command.arg(agent);
-    command
+/// Whether the tracer killed the agent, as it was told to.
+pub(crate) fn was_killed(status: ExitStatus) -> bool {
+    status.code() == Some(KILLED_CODE)
 }

@@ -9,14 +9,15 @@ use kernex_killsweep::{Report, Scenario, Settings, sweep};
 /// Kill the real agent before every system call that writes, one after the other, and look whether it comes back right.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only this scenario: registration, deploy, upgrade, rollback or configure; may be given several times.
+    /// Only this scenario: registration, deploy, upgrade, rollback, configure, scripted-upgrade, scripted-rollback or
+    /// self-update; may be given several times.
     #[arg(long)]
     scenario: Vec<Scenario>,
     /// Only so many points, spread evenly.
     #[arg(long)]
     sample: Option<usize>,
     /// Agents at the same time.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 12)]
     jobs: usize,
 }
 

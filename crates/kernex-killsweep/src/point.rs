@@ -1,20 +1,21 @@
 //! One point: prepare a device, let its agent work until it is killed there, start it once more, and look.
 
-use std::{os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
+use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use kernex_client::{DeviceQuery, OperatorClient};
 use kernex_core::{DeploymentStatus, DeviceId, DeviceStatus};
+use kernex_tracer::Act;
 
 use crate::{
-    agent::{Agent, Device, Mode},
+    agent::{Agent, Device, was_killed},
     check,
     plan::{Point, points},
-    scenario::{Goal, Scenario, deploy},
+    scenario::{Goal, SCRIPTED, Scenario, deploy},
 };
 
-/// How long an agent may take for one thing: a debug build under strace on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(90);
+/// How long an agent may take for one thing: a debug build under a tracer on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
 /// What a point showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +31,13 @@ pub(crate) async fn trace(
     scenario: Scenario,
     admin: &OperatorClient,
     device: &Device,
-    file: &Path,
+    act: Act,
 ) -> anyhow::Result<Vec<Point>> {
     let goal = prepare(scenario, admin, device).await?;
-    let ended = run(admin, device, &Mode::Trace(file), goal).await?;
+    let ended = run(admin, device, Some(act), goal).await?;
     ensure!(ended.is_none(), "the agent ended in an undisturbed run");
-    check::after_restart(&device.data_dir, version(goal))?;
-    Ok(points(&std::fs::read_to_string(file).context("strace wrote nothing; is it installed?")?))
+    check::after_restart(&device.data_dir, wanted(goal))?;
+    Ok(points(&std::fs::read_to_string(device.report()).context("the tracer wrote nothing")?))
 }
 
 /// Kills the agent at one point.
@@ -47,58 +48,71 @@ pub(crate) async fn try_point(
     point: &Point,
 ) -> anyhow::Result<Verdict> {
     let goal = prepare(scenario, admin, device).await?;
-    let killed = run(admin, device, &Mode::KillAt(point), goal).await?;
+    let killed = run(admin, device, Some(Act::KillBefore(point.ordinal)), goal).await?;
     if let Some(status) = killed {
-        ensure!(status.signal() == Some(9), "the agent ended by itself: {status}");
-        check::after_kill(&device.data_dir, !scenario.installed_before().is_empty())
+        ensure!(was_killed(status), "the agent ended by itself: {status}");
+        check::after_kill(&device.data_dir, scenario.bundle(), !scenario.installed_before().is_empty())
             .context("right after the kill")?;
     }
-    let ended = run(admin, device, &Mode::Plain, goal).await?;
+    let ended = run(admin, device, None, goal).await?;
     ensure!(ended.is_none(), "the agent ended after the restart: {ended:?}");
-    check::after_restart(&device.data_dir, version(goal)).context("after the restart")?;
+    check::after_restart(&device.data_dir, wanted(goal)).context("after the restart")?;
     told_once(admin, device, goal).await.context("at the control plane")?;
     Ok(if killed.is_some() { Verdict::Survived } else { Verdict::NotReached })
 }
 
 /// Brings a new device to where the scenario begins, its agent stopped.
-async fn prepare(scenario: Scenario, admin: &OperatorClient, device: &Device) -> anyhow::Result<Goal> {
+pub(crate) async fn prepare(
+    scenario: Scenario,
+    admin: &OperatorClient,
+    device: &Device,
+) -> anyhow::Result<Goal> {
     if scenario == Scenario::Registration {
         return Ok(Goal::Registered);
     }
-    let ended = run(admin, device, &Mode::Plain, Goal::Registered).await.context("registering")?;
-    ensure!(ended.is_none(), "the agent ended while it registered");
-    for version in scenario.installed_before() {
-        let id = only_device(admin, device).await?.context("the device has vanished")?;
-        let deployment = deploy(admin, id, version).await?;
-        let goal = Goal::Runs { deployment, version };
-        let ended =
-            run(admin, device, &Mode::Plain, goal).await.context("installing what is there before")?;
-        ensure!(ended.is_none(), "the agent ended while it installed {version}");
-    }
+    let mut agent = Agent::start(device, None)?;
+    reach(&mut agent, admin, device, Goal::Registered).await.context("registering")?;
     let id = only_device(admin, device).await?.context("the device has vanished")?;
+    for version in scenario.installed_before() {
+        let bundle = scenario.bundle();
+        let deployment = deploy(admin, id, bundle, version).await?;
+        let goal = Goal::Runs { deployment, bundle, version };
+        reach(&mut agent, admin, device, goal).await.context("installing what is there before")?;
+    }
+    agent.stop().await?;
     scenario.command(admin, id).await
+}
+
+async fn reach(agent: &mut Agent, admin: &OperatorClient, device: &Device, goal: Goal) -> anyhow::Result<()> {
+    let ended = agent.until("preparing", DEADLINE, async || is_reached(admin, device, goal).await).await?;
+    ensure!(ended.is_none(), "the agent ended: {ended:?}");
+    Ok(())
 }
 
 /// Runs the agent until the goal is reached and stops it, or until it ends: then says how.
 async fn run(
     admin: &OperatorClient,
     device: &Device,
-    mode: &Mode<'_>,
+    act: Option<Act>,
     goal: Goal,
-) -> anyhow::Result<Option<std::process::ExitStatus>> {
-    let mut agent = Agent::start(device, mode)?;
+) -> anyhow::Result<Option<ExitStatus>> {
+    let mut agent = Agent::start(device, act)?;
     let reached =
         agent.until("reaching the goal", DEADLINE, async || is_reached(admin, device, goal).await).await?;
-    match reached {
-        Some(status) => Ok(Some(status)),
-        // It may still be killed on its way out; and SIGTERM ends it like any program before it listens for signals.
-        None => {
-            Ok(Some(agent.stop().await?).filter(|status| !status.success() && status.signal() != Some(15)))
-        }
+    if reached.is_some() {
+        return Ok(reached);
     }
+    let status = agent.stop().await?;
+    check::serves_nothing(&device.data_dir).or_else(|error| {
+        // The workload of an agent that was killed on its way out ends a moment later.
+        if was_killed(status) { Ok(()) } else { Err(error) }
+    })?;
+    // SIGTERM ends an agent like any program before it listens for signals.
+    let is_stopped = status.success() || status.signal() == Some(15) || status.code() == Some(128 + 15);
+    Ok((!is_stopped).then_some(status))
 }
 
-async fn is_reached(admin: &OperatorClient, device: &Device, goal: Goal) -> anyhow::Result<bool> {
+pub(crate) async fn is_reached(admin: &OperatorClient, device: &Device, goal: Goal) -> anyhow::Result<bool> {
     let at_server = match goal {
         Goal::Registered => match only_device(admin, device).await? {
             Some(id) => admin.get_device(id).await?.status == DeviceStatus::Online,
@@ -114,11 +128,18 @@ async fn is_reached(admin: &OperatorClient, device: &Device, goal: Goal) -> anyh
             None => false,
         },
     };
-    Ok(at_server && (matches!(goal, Goal::Registered) || check::is_settled(&device.data_dir)?))
+    Ok(at_server
+        && match goal {
+            Goal::Registered => true,
+            Goal::Runs { bundle: SCRIPTED, version, .. } => {
+                check::is_settled(&device.data_dir)? && check::serves(&device.data_dir, version)?
+            }
+            _ => check::is_settled(&device.data_dir)?,
+        })
 }
 
 /// The control plane knows the device once, and the deployment's end once.
-async fn told_once(admin: &OperatorClient, device: &Device, goal: Goal) -> anyhow::Result<()> {
+pub(crate) async fn told_once(admin: &OperatorClient, device: &Device, goal: Goal) -> anyhow::Result<()> {
     let id = only_device(admin, device).await?.context("the device has vanished")?;
     if let Goal::Runs { deployment, .. } = goal {
         let history = admin.bundle_history(id, None).await?;
@@ -128,16 +149,16 @@ async fn told_once(admin: &OperatorClient, device: &Device, goal: Goal) -> anyho
     Ok(())
 }
 
-async fn only_device(admin: &OperatorClient, device: &Device) -> anyhow::Result<Option<DeviceId>> {
+pub(crate) async fn only_device(admin: &OperatorClient, device: &Device) -> anyhow::Result<Option<DeviceId>> {
     let query = DeviceQuery { tag: Some(device.tag.clone()), ..DeviceQuery::default() };
     let found = admin.list_devices(&query).await?;
     ensure!(found.total <= 1, "the key has {} devices", found.total);
     Ok(found.devices.first().map(|device| device.device_id))
 }
 
-fn version(goal: Goal) -> Option<&'static str> {
+fn wanted(goal: Goal) -> Option<(&'static str, &'static str)> {
     match goal {
-        Goal::Runs { version, .. } => Some(version),
+        Goal::Runs { bundle, version, .. } => Some((bundle, version)),
         Goal::Registered | Goal::Configured { .. } => None,
     }
 }

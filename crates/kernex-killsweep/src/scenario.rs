@@ -6,10 +6,24 @@ use anyhow::Context as _;
 use kernex_api::deployments::{CreateDeploymentRequest, RollbackDevicesRequest};
 use kernex_client::OperatorClient;
 use kernex_core::{ConfigPatch, DeploymentId, DeviceId};
-use kernex_testkit::TestBundle;
+use kernex_testkit::{TestBundle, program};
+use serde_json::json;
 
-/// The name of the bundle that is installed.
-pub(crate) const BUNDLE: &str = "swept";
+/// A bundle without scripts.
+pub(crate) const PLAIN: &str = "swept";
+/// A bundle with scripts and a workload.
+pub(crate) const SCRIPTED: &str = "scripted";
+/// The agent's own bundle.
+pub(crate) const AGENT: &str = "kernex-agent";
+
+/// Every script and the workload say which version they are of. The workload takes a lock, to notice a second copy.
+const DEPLOY: &str = "#!/bin/sh\necho \"deploy $KERNEX_VERSION\" >> \"$KERNEX_DATA_DIR/ran\"\n";
+const ROLLBACK: &str = "#!/bin/sh\necho \"rollback $KERNEX_VERSION\" >> \"$KERNEX_DATA_DIR/ran\"\n";
+const SERVE: &str = "#!/bin/sh\n\
+    exec 9> \"$KERNEX_DATA_DIR/lock\"\n\
+    flock -n 9 || echo \"$KERNEX_VERSION\" >> \"$KERNEX_DATA_DIR/second\"\n\
+    echo \"$KERNEX_VERSION $$\" > \"$KERNEX_DATA_DIR/serving\"\n\
+    exec sleep 1000\n";
 
 /// One thing that an agent does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +38,26 @@ pub enum Scenario {
     Rollback,
     /// Take on a configuration.
     Configure,
+    /// An upgrade with a deploy script and a workload.
+    ScriptedUpgrade,
+    /// A return with a rollback script and a workload.
+    ScriptedRollback,
+    /// Give way to another agent.
+    SelfUpdate,
 }
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Registration, Self::Deploy, Self::Upgrade, Self::Rollback, Self::Configure];
+    pub const ALL: [Self; 8] = [
+        Self::Registration,
+        Self::Deploy,
+        Self::Upgrade,
+        Self::Rollback,
+        Self::Configure,
+        Self::ScriptedUpgrade,
+        Self::ScriptedRollback,
+        Self::SelfUpdate,
+    ];
 
     /// Its name on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -39,36 +67,47 @@ impl Scenario {
             Self::Upgrade => "upgrade",
             Self::Rollback => "rollback",
             Self::Configure => "configure",
+            Self::ScriptedUpgrade => "scripted-upgrade",
+            Self::ScriptedRollback => "scripted-rollback",
+            Self::SelfUpdate => "self-update",
+        }
+    }
+
+    /// The bundle that is installed.
+    pub(crate) fn bundle(self) -> &'static str {
+        match self {
+            Self::ScriptedUpgrade | Self::ScriptedRollback => SCRIPTED,
+            Self::SelfUpdate => AGENT,
+            _ => PLAIN,
         }
     }
 
     /// Versions that the device has installed, in this order, before the agent is killed.
     pub(crate) fn installed_before(self) -> &'static [&'static str] {
         match self {
-            Self::Registration | Self::Deploy | Self::Configure => &[],
-            Self::Upgrade => &["1.0.0"],
-            Self::Rollback => &["1.0.0", "2.0.0"],
+            Self::Registration | Self::Deploy | Self::Configure | Self::SelfUpdate => &[],
+            Self::Upgrade | Self::ScriptedUpgrade => &["1.0.0"],
+            Self::Rollback | Self::ScriptedRollback => &["1.0.0", "2.0.0"],
         }
     }
 
     /// Tells the control plane what the device is to do, and says what must be true afterwards.
     pub(crate) async fn command(self, admin: &OperatorClient, device: DeviceId) -> anyhow::Result<Goal> {
+        let runs = |deployment, version| Goal::Runs { deployment, bundle: self.bundle(), version };
         Ok(match self {
             Self::Registration => Goal::Registered,
-            Self::Deploy => {
-                Goal::Runs { deployment: deploy(admin, device, "1.0.0").await?, version: "1.0.0" }
+            Self::Deploy => runs(deploy(admin, device, PLAIN, "1.0.0").await?, "1.0.0"),
+            Self::Upgrade | Self::ScriptedUpgrade | Self::SelfUpdate => {
+                runs(deploy(admin, device, self.bundle(), "2.0.0").await?, "2.0.0")
             }
-            Self::Upgrade => {
-                Goal::Runs { deployment: deploy(admin, device, "2.0.0").await?, version: "2.0.0" }
-            }
-            Self::Rollback => {
+            Self::Rollback | Self::ScriptedRollback => {
                 let request = RollbackDevicesRequest {
                     bundle_version: "1.0.0".to_owned(),
-                    bundle_name: Some(BUNDLE.to_owned()),
+                    bundle_name: Some(self.bundle().to_owned()),
                     target_device_ids: vec![device.to_string()],
                 };
                 let rollback = admin.rollback_devices(&request).await.context("rolling back")?;
-                Goal::Runs { deployment: rollback.deployment_id, version: "1.0.0" }
+                runs(rollback.deployment_id, "1.0.0")
             }
             Self::Configure => {
                 let patch = ConfigPatch { heartbeat_timeout: Some(17), ..ConfigPatch::default() };
@@ -102,6 +141,8 @@ pub(crate) enum Goal {
     Runs {
         /// The deployment.
         deployment: DeploymentId,
+        /// The bundle.
+        bundle: &'static str,
         /// The version.
         version: &'static str,
     },
@@ -116,11 +157,12 @@ pub(crate) enum Goal {
 pub(crate) async fn deploy(
     admin: &OperatorClient,
     device: DeviceId,
+    bundle: &str,
     version: &str,
 ) -> anyhow::Result<DeploymentId> {
     let request = CreateDeploymentRequest {
         bundle_version: Some(version.to_owned()),
-        bundle_name: Some(BUNDLE.to_owned()),
+        bundle_name: Some(bundle.to_owned()),
         target_devices: vec![device.to_string()],
         ..CreateDeploymentRequest::default()
     };
@@ -129,10 +171,38 @@ pub(crate) async fn deploy(
 
 /// Uploads the versions that scenarios install.
 pub(crate) async fn upload_versions(admin: &OperatorClient, folder: &Path) -> anyhow::Result<()> {
-    for version in ["1.0.0", "2.0.0"] {
-        let archive =
-            TestBundle::tiny(BUNDLE, version).with_file("second.txt", version.as_bytes()).pack(folder);
-        admin.upload_bundle(&archive, None, |_| {}).await.context("uploading")?;
+    let mut bundles = vec![agent_bundle()];
+    for version in ["1.0.0", "2.0.0", "3.0.0"] {
+        bundles.push(plain_bundle(version));
+        bundles.push(scripted_bundle(version));
+    }
+    for bundle in bundles {
+        admin.upload_bundle(&bundle.pack(folder), None, |_| {}).await.context("uploading")?;
     }
     Ok(())
+}
+
+fn plain_bundle(version: &str) -> TestBundle {
+    TestBundle::tiny(PLAIN, version).with_file("second.txt", version.as_bytes())
+}
+
+fn scripted_bundle(version: &str) -> TestBundle {
+    TestBundle::tiny(SCRIPTED, version)
+        .with_file("second.txt", version.as_bytes())
+        .with_file("deploy.sh", DEPLOY.as_bytes())
+        .with_file("rollback.sh", ROLLBACK.as_bytes())
+        .with_file("serve", SERVE.as_bytes())
+        .with("deploy", json!({"script": "./deploy.sh"}))
+        .with("rollback", json!({"script": "./rollback.sh"}))
+        // The crash window is also how long it has to run before it counts as healthy.
+        .with("workload", json!({"command": ["./serve"], "max_crashes": 3, "crash_window_secs": 1}))
+}
+
+/// A program that becomes the agent that was built: copying that one to every device would take longer than all the rest.
+fn agent_bundle() -> TestBundle {
+    let program = program("kernex-agent");
+    let text = format!("#!/bin/sh\nexec {} \"$@\"\n", program.display());
+    TestBundle::tiny(AGENT, "2.0.0")
+        .with_file("second.txt", b"2.0.0")
+        .with_file("kernex-agent", text.as_bytes())
 }

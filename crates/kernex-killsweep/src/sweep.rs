@@ -6,14 +6,15 @@ use std::{
 };
 
 use anyhow::Context as _;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future::join_all, stream};
 use kernex_api::registration_tokens::CreateRegistrationTokenRequest;
 use kernex_testkit::{Backend, TestServer};
+use kernex_tracer::Act;
 
 use crate::{
     Scenario,
     agent::Device,
-    plan::Point,
+    plan::{Point, spread},
     point::{self, Verdict},
     scenario,
 };
@@ -61,54 +62,56 @@ pub async fn sweep(settings: &Settings, progress: impl Fn(usize)) -> anyhow::Res
     let numbers = AtomicU32::new(0);
     let device = || new_device(&server, folder.path(), &token, numbers.fetch_add(1, Ordering::Relaxed));
 
-    let mut planned = Vec::new();
-    for scenario in &settings.scenarios {
-        let file = folder.path().join(format!("{scenario}.trace"));
-        let points = point::trace(*scenario, server.admin(), &device(), &file).await;
-        planned.push((*scenario, points.with_context(|| format!("the undisturbed run of {scenario}"))?));
-    }
-    let total: usize = planned.iter().map(|(_, points)| points.len()).sum();
+    let plan = join_all(settings.scenarios.iter().map(|scenario| {
+        let device = device();
+        let admin = server.admin();
+        async move {
+            let points = point::trace(*scenario, admin, &device, Act::ListWrites).await;
+            let points =
+                points.with_context(|| format!("the undisturbed run of {scenario}\n{}", device.log()));
+            anyhow::Ok((*scenario, points?))
+        }
+    }));
+    let plan = plan.await.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let total: usize = plan.iter().map(|(_, points)| points.len()).sum();
     let wanted = settings.sample.unwrap_or(total).min(total);
-    progress(wanted);
-    let mut reports = Vec::new();
-    for (scenario, points) in planned {
-        let share = (points.len() * wanted).div_ceil(total.max(1));
-        let chosen = spread(&points, share);
-        let tries = chosen.into_iter().map(|point| {
-            let (device, admin, progress) = (device(), server.admin(), &progress);
-            async move {
-                let verdict = point::try_point(scenario, admin, &device, &point).await;
-                let log = std::fs::read_to_string(device.data_dir.with_extension("log")).unwrap_or_default();
-                if verdict.is_ok() {
-                    let _ = std::fs::remove_dir_all(&device.data_dir);
-                }
-                progress(0);
-                (point, verdict.map_err(|error| format!("{error:#}\n{log}")))
+    let chosen: Vec<(Scenario, Point)> = plan
+        .iter()
+        .flat_map(|(scenario, points)| {
+            let share = (points.len() * wanted).div_ceil(total.max(1));
+            spread(points, share).into_iter().map(|point| (*scenario, point))
+        })
+        .collect();
+    progress(chosen.len());
+    let tries = chosen.into_iter().map(|(scenario, point)| {
+        let (device, admin, progress) = (device(), server.admin(), &progress);
+        async move {
+            let verdict = point::try_point(scenario, admin, &device, &point).await;
+            if verdict.is_ok() {
+                let _ = std::fs::remove_dir_all(&device.data_dir);
             }
-        });
-        let verdicts: Vec<_> = stream::iter(tries).buffer_unordered(settings.jobs).collect().await;
-        reports.push(report(scenario, points.len(), verdicts));
-    }
+            progress(0);
+            (scenario, point, verdict.map_err(|error| format!("{error:#}\n{}", device.log())))
+        }
+    });
+    let verdicts: Vec<_> = stream::iter(tries).buffer_unordered(settings.jobs).collect().await;
+    let reports = plan.iter().map(|(scenario, points)| report(*scenario, points.len(), &verdicts)).collect();
     server.shutdown().await;
     Ok(reports)
 }
 
-fn report(scenario: Scenario, points: usize, verdicts: Vec<(Point, Result<Verdict, String>)>) -> Report {
+type Tried = (Scenario, Point, Result<Verdict, String>);
+
+fn report(scenario: Scenario, points: usize, verdicts: &[Tried]) -> Report {
     let mut report = Report { scenario, points, survived: 0, not_reached: 0, failed: Vec::new() };
-    for (point, verdict) in verdicts {
+    for (_, point, verdict) in verdicts.iter().filter(|(of, _, _)| *of == scenario) {
         match verdict {
             Ok(Verdict::Survived) => report.survived += 1,
             Ok(Verdict::NotReached) => report.not_reached += 1,
-            Err(reason) => report.failed.push((point, reason)),
+            Err(reason) => report.failed.push((point.clone(), reason.clone())),
         }
     }
     report
-}
-
-/// So many of the points, at even distances.
-fn spread(points: &[Point], number: usize) -> Vec<Point> {
-    let number = number.min(points.len());
-    (0..number).map(|index| points[index * points.len() / number].clone()).collect()
 }
 
 fn new_device(server: &TestServer, folder: &Path, token: &str, number: u32) -> Device {

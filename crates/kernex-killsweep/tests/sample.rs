@@ -7,7 +7,7 @@ const SAMPLE: usize = 300;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_is_killed_before_any_write_comes_back_right() {
-    let settings = Settings { scenarios: Scenario::ALL.to_vec(), sample: Some(SAMPLE), jobs: 6 };
+    let settings = Settings { scenarios: Scenario::ALL.to_vec(), sample: Some(SAMPLE), jobs: 16 };
     let reports = sweep(&settings, |_| {}).await.expect("the sweep runs");
     let failed: Vec<_> = reports.iter().flat_map(|report| &report.failed).collect();
     assert!(failed.is_empty(), "{failed:#?}");

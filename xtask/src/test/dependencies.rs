@@ -35,8 +35,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("kernex-e2e", &[]),
     ("kernex-fuzz-targets", &["kernex-core", "kernex-api", "kernex-bundle", "kernex-agent"]),
-    ("kernex-killsweep", &["kernex-core", "kernex-api", "kernex-client", "kernex-testkit"]),
-    ("kernex-killsweep", &["kernex-core", "kernex-api", "kernex-client", "kernex-testkit"]),
+    ("kernex-tracer", &[]),
+    ("kernex-killsweep", &["kernex-core", "kernex-api", "kernex-client", "kernex-testkit", "kernex-tracer"]),
     ("edge-model-infer", &[]),
     ("xtask", &["kernex-testpg"]),
 ];

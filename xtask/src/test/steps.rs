@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use super::{components, dependencies, hygiene, licences, tally::Tally};
 use crate::{
     command::{run, run_and_watch},
-    openapi, packages, postgres,
+    openapi, postgres,
     workspace::cargo,
 };
 
@@ -59,7 +59,6 @@ fn check_openapi() -> Result<String> {
 
 fn test() -> Result<String> {
     build()?;
-    packages::ensure("strace")?;
     let cluster = postgres::start_cluster()?;
     let mut tally = Tally::default();
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
