@@ -6,6 +6,7 @@
 pub mod config;
 pub mod ids;
 pub mod name;
+pub mod selector;
 pub mod state;
 pub mod time;
 pub mod version;
@@ -15,6 +16,7 @@ pub use ids::{
     BundleId, DeploymentId, DeviceId, OrganizationId, RegistrationTokenId, RequestId, SessionId, UserId,
 };
 pub use name::{BundleName, InvalidName};
+pub use selector::{DeviceFacts, Selector, SelectorError};
 pub use state::{
     DeploymentKind, DeploymentStatus, DeviceHealth, DeviceStatus, FailureCode, Membership, ResultStatus,
     Role, TargetState,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -250,6 +251,26 @@ impl TargetState {
             (_, Self::Delivered) => false,
             (Self::RollingBack, next) => next.is_final() || matches!(next, Self::RollingBack),
             (_, next) => next.is_in_progress() || next.is_final(),
+        }
+    }
+}
+
+impl DeviceStatus {
+    /// The status at a point in time of a device whose heartbeats are missing from `overdue_at` on.
+    pub fn at(
+        membership: Membership,
+        health: Option<DeviceHealth>,
+        overdue_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        match (membership, health) {
+            (Membership::PendingApproval, _) => Self::PendingApproval,
+            (Membership::Decommissioned, _) => Self::Decommissioned,
+            (Membership::Active, None) => Self::Offline,
+            (Membership::Active, Some(_)) if overdue_at <= now => Self::Offline,
+            (Membership::Active, Some(DeviceHealth::Healthy)) => Self::Online,
+            (Membership::Active, Some(DeviceHealth::Degraded)) => Self::Degraded,
+            (Membership::Active, Some(DeviceHealth::Error)) => Self::Error,
         }
     }
 }

@@ -1,9 +1,13 @@
 //! Bundle versions.
 
+mod sort_key;
+
 use std::{cmp::Ordering, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use sort_key::sort_key;
 
 /// A bundle's version: 1 to 64 of `A–Z a–z 0–9 . _ + -`, and neither `.` nor `..`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]

@@ -78,19 +78,11 @@ pub struct DeviceRecord {
 impl DeviceRecord {
     /// How an operator sees the device at a point in time.
     pub fn status(&self, now: Timestamp) -> DeviceStatus {
-        match (self.membership, self.health) {
-            (Membership::PendingApproval, _) => DeviceStatus::PendingApproval,
-            (Membership::Decommissioned, _) => DeviceStatus::Decommissioned,
-            (Membership::Active, None) => DeviceStatus::Offline,
-            (Membership::Active, Some(_)) if self.overdue_at <= now => DeviceStatus::Offline,
-            (Membership::Active, Some(DeviceHealth::Healthy)) => DeviceStatus::Online,
-            (Membership::Active, Some(DeviceHealth::Degraded)) => DeviceStatus::Degraded,
-            (Membership::Active, Some(DeviceHealth::Error)) => DeviceStatus::Error,
-        }
+        DeviceStatus::at(self.membership, self.health, self.overdue_at, now)
     }
 }
 
-/// The same decision as [`DeviceRecord::status`], as SQL; `$1` is the present.
+/// The same decision as [`DeviceStatus::at`], as SQL; `$1` is the present.
 pub(crate) const STATUS_SQL: &str = "CASE WHEN membership <> 'active' THEN membership \
      WHEN health IS NULL OR overdue_at <= $1 THEN 'offline' WHEN health = 'healthy' THEN 'online' ELSE health END";
 
