@@ -196,7 +196,7 @@ fn collect_groups<'a>(expr: &'a Expr, names: &mut Vec<&'a str>) {
         Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| collect_groups(part, names)),
         Expr::Not(inner) => collect_groups(inner, names),
         Expr::Test(Test::OneOf { field: Field::Group, values }) => {
-            names.extend(values.iter().map(String::as_str))
+            names.extend(values.iter().map(String::as_str));
         }
         Expr::Test(_) | Expr::Everything => {}
     }
