@@ -1,13 +1,13 @@
 //! What the agent's parts share while it runs.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex as StdMutex, PoisonError,
     atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering},
 };
 
 use kernex_api::heartbeat::{InstalledBundle, TargetReport};
 use kernex_client::DeviceClient;
-use kernex_core::{DeviceConfig, Timestamp};
+use kernex_core::{DeploymentId, DeviceConfig, Timestamp};
 use tokio::sync::{Mutex, Notify, watch};
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     process::RunnerProgram,
     sandbox::Policy,
     state::{AgentState, ConfigHold, Phase},
-    work::DownloadTerms,
+    work::{DownloadTerms, Follower},
     workload::Supervisor,
 };
 
@@ -93,6 +93,8 @@ pub struct DownloadStatus {
     pub done_bytes: AtomicU64,
     /// Bytes in all.
     pub total_bytes: AtomicU64,
+    /// What computes the digest of the bytes that are here.
+    pub follower: StdMutex<Option<Follower>>,
 }
 
 impl DownloadStatus {
@@ -104,6 +106,17 @@ impl DownloadStatus {
     /// What was noted.
     pub fn lease_expires_at(&self) -> Timestamp {
         Timestamp::from_millis(self.lease_expires_millis.load(Ordering::Relaxed))
+    }
+
+    /// Lets another follower, or none, follow the download.
+    pub fn follow(&self, follower: Option<Follower>) {
+        *self.follower.lock().unwrap_or_else(PoisonError::into_inner) = follower;
+    }
+
+    /// Takes what follows a deployment's download.
+    pub fn take_follower(&self, deployment: DeploymentId) -> Option<Follower> {
+        let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take();
+        follower.filter(|follower| follower.deployment() == deployment)
     }
 
     /// How far it is, percent with one digit.

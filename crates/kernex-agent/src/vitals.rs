@@ -55,11 +55,15 @@ impl Sampler {
             uptime_secs: fs::read_to_string("/proc/uptime")
                 .ok()
                 .and_then(|text| text.split_whitespace().next()?.parse().ok()),
-            boot_id: fs::read_to_string("/proc/sys/kernel/random/boot_id")
-                .ok()
-                .map(|text| text.trim().to_owned()),
+            boot_id: boot_id(),
         }
     }
+}
+
+/// Changes with every start of the machine.
+pub fn boot_id() -> Option<String> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned())
 }
 
 /// Percent with one digit: more is noise on the wire.

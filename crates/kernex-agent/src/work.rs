@@ -6,6 +6,7 @@ mod bundle;
 mod check;
 mod clean_up;
 mod download;
+mod follower;
 mod interruptible;
 mod pace;
 mod part;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use activate::return_to_current;
 pub use clean_up::{clean_up, make_room, restore};
+pub use follower::Follower;
 pub use pace::DownloadTerms;
 
 use crate::{

@@ -81,19 +81,28 @@ impl TryFrom<String> for Digest {
 }
 
 /// Hashes bytes that come piece by piece.
-pub(crate) struct Hasher(Context);
+pub struct Hasher(Context);
 
 impl Hasher {
-    pub(crate) fn new() -> Self {
+    /// Nothing yet.
+    pub fn new() -> Self {
         Self(Context::new(&SHA256))
     }
 
-    pub(crate) fn update(&mut self, bytes: &[u8]) {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    pub(crate) fn finish(self) -> Digest {
+    /// The digest of all bytes.
+    pub fn finish(self) -> Digest {
         Digest::finish(self.0)
+    }
+}
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -17,7 +17,7 @@ pub mod unpack;
 pub use archive::{
     ArchiveError, ArchiveFormat, ArchiveReader, Entry, EntryKind, EntryPath, Limits, LinkProblem, PathProblem,
 };
-pub use digest::{Digest, HashingReader, HashingWriter, InvalidDigest, sha256_file};
+pub use digest::{Digest, Hasher, HashingReader, HashingWriter, InvalidDigest, sha256_file};
 pub use inspect::{BundleFile, BundleFiles, Difference, Inspection, MissingFile, check_references, inspect};
 pub use manifest::{
     Compatibility, Health, HealthCheck, Incompatible, ListedFile, MANIFEST_SCHEMA, MAX_MANIFEST_BYTES,

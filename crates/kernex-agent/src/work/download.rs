@@ -2,18 +2,23 @@
 
 use std::{
     io,
-    ops::Deref,
-    sync::{Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
+use bytes::Bytes;
 use kernex_client::{Download, DownloadStart, Error};
 use kernex_core::FailureCode;
 use rand::RngExt as _;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::{Instant, sleep, sleep_until},
+};
 
 use super::{
-    Done, Job, authority, local_failure,
+    Done, Job, authority,
+    follower::Follower,
+    local_failure,
     pace::{Pace, longest_start_jitter},
     part::Part,
     space,
@@ -27,6 +32,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(30);
 const MAX_REFUSALS: u32 = 5;
 /// So often other content than promised may come: the first time it may be a proxy's page.
 const MAX_MISMATCHES: u32 = 3;
+/// Pieces that have arrived and are not written yet: as much as lets link and disk work at the same time.
+const PIECES_IN_FLIGHT: usize = 4;
 
 /// Why a try ended early.
 enum Trouble {
@@ -46,8 +53,9 @@ pub(super) async fn download(job: &Job) -> Result<Done, Failure> {
         return Ok(Done::FoundStaged);
     }
     let last_error = Mutex::new(None);
-    let fetcher = Fetcher { job, last_error: &last_error };
-    tokio::select! {
+    let writing = Arc::new(Semaphore::new(1));
+    let fetcher = Fetcher { job, last_error: &last_error, writing: writing.clone() };
+    let outcome = tokio::select! {
         outcome = fetcher.fetch_all() => outcome.map(|()| Done::Completed),
         () = job.stop.cancelled() => Err(Failure::new(FailureCode::Cancelled, "the download was stopped")),
         () = sleep_until(job.deadline) => {
@@ -56,12 +64,20 @@ pub(super) async fn download(job: &Job) -> Result<Done, Failure> {
             let reason: String = reason.map(|error| format!("; last trouble: {error}")).unwrap_or_default();
             Err(Failure::new(FailureCode::Download, format!("the bundle did not arrive within {secs} s{reason}")))
         }
+    };
+    // Whoever opens the file next must be alone with it.
+    let _ = writing.acquire().await;
+    if outcome.is_err() {
+        job.context.download.follow(None);
     }
+    outcome
 }
 
 struct Fetcher<'a> {
     job: &'a Job,
     last_error: &'a Mutex<Option<String>>,
+    /// Held while the file is written to.
+    writing: Arc<Semaphore>,
 }
 
 /// How often what went wrong.
@@ -79,13 +95,16 @@ impl Fetcher<'_> {
             return Err(known);
         }
         let opened = Part::open(data, attempt.deployment_id, &attempt.release.digest);
-        let mut part = opened.map_err(|error| local_failure("the download cannot be stored", &error))?;
+        let part = opened.map_err(|error| local_failure("the download cannot be stored", &error))?;
+        let (deployment, total) = (attempt.deployment_id, attempt.size_bytes);
+        let follower = Follower::start(deployment, data.part(deployment), total, part.growth());
+        self.job.context.download.follow(Some(follower));
         if part.len() != attempt.size_bytes {
             self.wait_for_a_free_moment().await;
             let url = authority::ask_until_answered(self.job, |error| self.remember(error)).await?;
-            self.fetch_from(url, &mut part).await?;
+            self.fetch_from(url, &part).await?;
         }
-        part.sync().map_err(|error| local_failure("the download cannot be stored", &error))
+        Ok(())
     }
 
     /// A fleet that gets a command at the same time does not download at the same time.
@@ -95,7 +114,7 @@ impl Fetcher<'_> {
         sleep(longest.mul_f64(share)).await;
     }
 
-    async fn fetch_from(&self, mut url: String, part: &mut Part) -> Result<(), Failure> {
+    async fn fetch_from(&self, mut url: String, part: &Part) -> Result<(), Failure> {
         let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
         let mut count = Count::default();
         loop {
@@ -117,7 +136,7 @@ impl Fetcher<'_> {
     async fn deal_with(
         &self,
         trouble: Trouble,
-        part: &mut Part,
+        part: &Part,
         backoff: &mut Backoff,
         count: &mut Count,
     ) -> Result<Option<String>, Failure> {
@@ -165,7 +184,7 @@ impl Fetcher<'_> {
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
     }
 
-    async fn fetch(&self, url: &str, part: &mut Part) -> Result<(), Trouble> {
+    async fn fetch(&self, url: &str, part: &Part) -> Result<(), Trouble> {
         let size = self.job.attempt.size_bytes;
         let status = &self.job.context.download;
         status.total_bytes.store(size, Ordering::Relaxed);
@@ -177,20 +196,20 @@ impl Fetcher<'_> {
             return Ok(());
         }
         space::check(self.job, size - part.len()).map_err(Trouble::Fatal)?;
-        let mut download =
-            self.job.context.client.download(url, part.len(), part.etag()).await.map_err(classify)?;
+        let etag = part.etag();
+        let client = &self.job.context.client;
+        let mut download = client.download(url, part.len(), etag.as_deref()).await.map_err(classify)?;
         self.join(&download, part, size)?;
-        part.set_etag(download.etag());
-        let received = self.receive(&mut download, part, size).await;
-        part.sync().map_err(storage)?;
-        received?;
+        self.receive(&mut download, part, size).await?;
         if part.len() < size { Err(Trouble::Link(cut_off(200, "the bytes ended too early"))) } else { Ok(()) }
     }
 
     /// Whether the answer goes on where the file ends, and is of the same content.
-    fn join(&self, download: &Download, part: &mut Part, size: u64) -> Result<(), Trouble> {
+    fn join(&self, download: &Download, part: &Part, size: u64) -> Result<(), Trouble> {
         match download.start() {
-            DownloadStart::Resumed(_) if download.etag().is_some() && download.etag() != part.etag() => {
+            DownloadStart::Resumed(_)
+                if download.etag().is_some() && download.etag() != part.etag().as_deref() =>
+            {
                 part.restart().map_err(storage)?;
                 return Err(Trouble::Link(cut_off(206, "the content has changed in between")));
             }
@@ -209,16 +228,46 @@ impl Fetcher<'_> {
         }
     }
 
-    async fn receive(&self, download: &mut Download, part: &mut Part, size: u64) -> Result<(), Trouble> {
+    /// Takes what comes; another thread writes it, so that a slow disk does not hold up heartbeats.
+    async fn receive(&self, download: &mut Download, part: &Part, size: u64) -> Result<(), Trouble> {
+        let Ok(alone) = self.writing.clone().acquire_owned().await else { return Ok(()) };
+        let (sender, mut pieces) = mpsc::channel::<Bytes>(PIECES_IN_FLIGHT);
+        let (file, etag) = (part.clone(), download.etag().map(ToOwned::to_owned));
+        let writer = tokio::task::spawn_blocking(move || {
+            let _alone = alone;
+            file.begin(etag.as_deref())?;
+            while let Some(piece) = pieces.blocking_recv() {
+                file.write(&piece)?;
+            }
+            if file.len() < size { file.sync() } else { Ok(()) }
+        });
+        let received = self.pump(download, &sender, part.len(), size).await;
+        drop(sender);
+        writer.await.map_err(|error| storage(io::Error::other(error)))?.map_err(storage)?;
+        received
+    }
+
+    /// Hands on what comes until the end, or until nobody takes it any more.
+    async fn pump(
+        &self,
+        download: &mut Download,
+        writer: &mpsc::Sender<Bytes>,
+        mut len: u64,
+        size: u64,
+    ) -> Result<(), Trouble> {
         let context = &self.job.context;
         let mut pace = Pace::new(context.download.terms, Instant::now());
-        while let Some(chunk) = self.next_chunk(download, &mut pace).await? {
-            if part.len() + chunk.len() as u64 > size {
+        while let Some(piece) = self.next_piece(download, &mut pace).await? {
+            let bytes = piece.len() as u64;
+            len += bytes;
+            if len > size {
                 return Err(Trouble::Mismatch(format!("more than the promised {size} bytes came")));
             }
-            part.write(&chunk).map_err(storage)?;
-            context.download.done_bytes.store(part.len(), Ordering::Relaxed);
-            let free_at = pace.count(chunk.len() as u64, self.limit(), Instant::now());
+            if writer.send(piece).await.is_err() {
+                return Ok(());
+            }
+            context.download.done_bytes.store(len, Ordering::Relaxed);
+            let free_at = pace.count(bytes, self.limit(), Instant::now());
             if free_at > Instant::now() {
                 sleep_until(free_at).await;
             }
@@ -227,19 +276,15 @@ impl Fetcher<'_> {
     }
 
     /// The next bytes, unless the link crawls.
-    async fn next_chunk<'a>(
-        &self,
-        download: &'a mut Download,
-        pace: &mut Pace,
-    ) -> Result<Option<impl Deref<Target = [u8]> + use<'a>>, Trouble> {
-        let chunk = download.chunk();
-        tokio::pin!(chunk);
+    async fn next_piece(&self, download: &mut Download, pace: &mut Pace) -> Result<Option<Bytes>, Trouble> {
+        let piece = download.chunk();
+        tokio::pin!(piece);
         loop {
             if pace.is_crawling(self.limit(), Instant::now()) {
                 return Err(Trouble::Link(cut_off(200, "the link crawls")));
             }
             tokio::select! {
-                chunk = &mut chunk => return chunk.map_err(Trouble::Link),
+                piece = &mut piece => return piece.map_err(Trouble::Link),
                 () = sleep_until(pace.window_ends()) => {}
             }
         }

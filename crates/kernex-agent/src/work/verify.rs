@@ -15,21 +15,30 @@ use crate::state::Failure;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Compares the digest of what is on the disk, not of what came over the wire.
+/// Compares the digest of what is on the disk, not of what came over the wire: mostly known by now, because the download was
+/// followed.
 pub(super) async fn verify(job: &Job) -> Result<Done, Failure> {
-    let path = job.context.data.part(job.attempt.deployment_id);
-    let (wanted, stop) = (job.attempt.release.digest.clone(), job.stop.clone());
-    blocking(move || {
-        let (digest, size) =
-            digest_of(&path, &stop).map_err(|error| local_failure("the download cannot be read", &error))?;
-        let digest = digest.to_string();
-        if digest == wanted {
-            return Ok(Done::Completed);
+    let attempt = &job.attempt;
+    let unreadable = |error: io::Error| local_failure("the download cannot be read", &error);
+    let (digest, size) = match job.context.download.take_follower(attempt.deployment_id) {
+        Some(follower) => tokio::select! {
+            digest = follower.digest() => (digest.map_err(unreadable)?, attempt.size_bytes),
+            () = job.stop.cancelled() => return Err(Failure::new(FailureCode::Cancelled, "verifying was stopped")),
+        },
+        None => {
+            let (path, stop) = (job.context.data.part(attempt.deployment_id), job.stop.clone());
+            blocking(move || {
+                digest_of(&path, &stop).map_err(|error| local_failure("the download cannot be read", &error))
+            })
+            .await?
         }
-        let message = format!("the {size} bytes that came have the SHA-256 {digest}, promised was {wanted}");
-        Err(Failure::new(FailureCode::Checksum, message))
-    })
-    .await
+    };
+    let (digest, wanted) = (digest.to_string(), &attempt.release.digest);
+    if digest == *wanted {
+        return Ok(Done::Completed);
+    }
+    let message = format!("the {size} bytes that came have the SHA-256 {digest}, promised was {wanted}");
+    Err(Failure::new(FailureCode::Checksum, message))
 }
 
 fn digest_of(path: &Path, stop: &CancellationToken) -> io::Result<(Digest, u64)> {
