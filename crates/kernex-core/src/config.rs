@@ -1,6 +1,6 @@
 //! A device's configuration: what an operator may set, its defaults and its limits.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 /// How much the agent logs.
@@ -86,7 +86,8 @@ impl Default for DeviceConfig {
     }
 }
 
-/// A change to a device's configuration: a missing field keeps its value.
+/// A change to a device's configuration: a missing field keeps its value. So does `null`, other than for a value that may be
+/// absent, which it removes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigPatch {
@@ -102,13 +103,19 @@ pub struct ConfigPatch {
     /// How much the agent logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_level: Option<LogLevel>,
-    /// KiB per second that downloads of bundles may take, 1 to 10000000; the largest value is as good as none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_download_kib_per_sec: Option<u32>,
+    /// KiB per second that downloads of bundles may take, 1 to 10000000; `null` removes the limit.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u32>)]
+    pub max_download_kib_per_sec: Option<Option<u32>>,
     /// Free data for the device; replaces what was there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Metadata>,
+}
+
+/// Tells `null` from a field that is missing.
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Option<u32>>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 /// Why a configuration is refused.
@@ -141,7 +148,7 @@ impl DeviceConfig {
             heartbeat_timeout: patch.heartbeat_timeout.unwrap_or(self.heartbeat_timeout),
             deploy_timeout: patch.deploy_timeout.unwrap_or(self.deploy_timeout),
             log_level: patch.log_level.unwrap_or(self.log_level),
-            max_download_kib_per_sec: patch.max_download_kib_per_sec.or(self.max_download_kib_per_sec),
+            max_download_kib_per_sec: patch.max_download_kib_per_sec.unwrap_or(self.max_download_kib_per_sec),
             metadata: patch.metadata.clone().unwrap_or_else(|| self.metadata.clone()),
         };
         config.check()?;
@@ -198,13 +205,29 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.max_download_kib_per_sec, None);
-        let limit = |kib| ConfigPatch { max_download_kib_per_sec: Some(kib), ..ConfigPatch::default() };
+        let limit = |kib| ConfigPatch { max_download_kib_per_sec: Some(Some(kib)), ..ConfigPatch::default() };
         let limited = config.patched(&limit(500)).unwrap();
         assert_eq!(limited.patched(&ConfigPatch::default()).unwrap().max_download_kib_per_sec, Some(500));
         assert_eq!(
             limited.patched(&limit(0)).unwrap_err().to_string(),
             "max_download_kib_per_sec is 0, but must be between 1 and 10000000 KiB per second"
         );
+    }
+
+    #[test]
+    fn null_removes_the_limit_on_downloads_and_a_missing_field_does_not() {
+        let limited = DeviceConfig { max_download_kib_per_sec: Some(500), ..DeviceConfig::default() };
+        for (text, left) in [
+            (r#"{"max_download_kib_per_sec":null}"#, None),
+            (r#"{"max_download_kib_per_sec":7}"#, Some(7)),
+            (r#"{"polling_interval":null}"#, Some(500)),
+        ] {
+            let patch: ConfigPatch = serde_json::from_str(text).unwrap();
+            let config = limited.patched(&patch).unwrap();
+            assert_eq!((config.max_download_kib_per_sec, config.polling_interval), (left, 60), "{text}");
+        }
+        let removed = ConfigPatch { max_download_kib_per_sec: Some(None), ..ConfigPatch::default() };
+        assert_eq!(serde_json::to_string(&removed).unwrap(), r#"{"max_download_kib_per_sec":null}"#);
     }
 
     #[test]

@@ -12,8 +12,9 @@ use crate::{
 /// Change the configuration of a device
 ///
 /// The fields are polling_interval, heartbeat_timeout and deploy_timeout in seconds, log_level,
-/// max_download_kib_per_sec, and metadata.KEY with a JSON value or a text; an empty value removes a metadata key. What
-/// is not named keeps its value. The device takes the change on with its next heartbeat.
+/// max_download_kib_per_sec, and metadata.KEY with a JSON value or a text. An empty value removes the limit of
+/// max_download_kib_per_sec, or a metadata key. What is not named keeps its value. The device takes the change on with its
+/// next heartbeat.
 ///
 /// Example: kernex device config set cam-1 polling_interval=30 log_level=DEBUG metadata.floor=3
 #[derive(Args, Debug)]
@@ -52,9 +53,7 @@ fn patch(before: &DeviceConfig, changes: &[(String, String)]) -> Result<ConfigPa
             "heartbeat_timeout" => patch.heartbeat_timeout = Some(seconds(field, value)?),
             "deploy_timeout" => patch.deploy_timeout = Some(seconds(field, value)?),
             "max_download_kib_per_sec" => {
-                let number =
-                    value.parse().map_err(|_| wrong(format!("{field} is a number of KiB per second")))?;
-                patch.max_download_kib_per_sec = Some(number);
+                patch.max_download_kib_per_sec = Some(limit(field, value)?);
             }
             "log_level" => {
                 let level = value.parse().map_err(|error| wrong(format!("{error}")))?;
@@ -90,6 +89,13 @@ fn seconds(field: &str, value: &str) -> Result<u32, Failure> {
     digits.parse().map_err(|_| wrong(format!("{field} is a number of seconds, and `{value}` is none")))
 }
 
+/// Empty for none.
+fn limit(field: &str, value: &str) -> Result<Option<u32>, Failure> {
+    let number =
+        || value.parse().map_err(|_| wrong(format!("{field} is a number of KiB per second, or empty")));
+    if value.is_empty() { Ok(None) } else { number().map(Some) }
+}
+
 fn wrong(message: String) -> Failure {
     Failure::new(ExitCode::Usage, message)
 }
@@ -117,6 +123,14 @@ mod tests {
         let json = patched(&["metadata.floor=3", "metadata.note=second floor", "metadata.on=true"]).unwrap();
         assert_eq!(json, r#"{"metadata":{"floor":3,"note":"second floor","old":1,"on":true}}"#);
         assert_eq!(patched(&["metadata.old="]).unwrap(), r#"{"metadata":{}}"#);
+    }
+
+    #[test]
+    fn a_limit_is_set_and_removed() {
+        let limit = |value| patched(&[&format!("max_download_kib_per_sec={value}")]);
+        assert_eq!(limit("500").unwrap(), r#"{"max_download_kib_per_sec":500}"#);
+        assert_eq!(limit("").unwrap(), r#"{"max_download_kib_per_sec":null}"#);
+        assert!(limit("none").is_err());
     }
 
     #[test]
