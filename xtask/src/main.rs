@@ -7,6 +7,7 @@
 mod bench;
 mod command;
 mod demo;
+mod dist;
 mod killsweep;
 mod openapi;
 mod packages;
@@ -33,6 +34,8 @@ enum Chore {
     Test(test::Args),
     /// Show a control plane with three devices: deploy, upgrade, roll back
     Demo(demo::Args),
+    /// Build the programs for release, and the agent's Debian package, into target/dist
+    Dist(dist::Args),
     /// Write openapi/kernex.json from the server's handlers
     Openapi,
     /// Measure the release build and print a table for docs/benchmarks.md
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Test(args) => test::run(&args),
         Chore::Demo(args) => demo::run(&args),
+        Chore::Dist(args) => dist::run(&args),
         Chore::Openapi => openapi::write(),
         Chore::Bench(args) => bench::run(&args),
         Chore::Killsweep(args) => killsweep::run(&args),

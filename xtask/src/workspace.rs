@@ -29,13 +29,14 @@ pub(crate) fn metadata() -> Result<Value> {
     serde_json::from_str(&text).context("cargo metadata does not print JSON")
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
 /// Where cargo puts a program of this workspace.
 pub(crate) fn program(name: &str, profile: &str) -> Result<PathBuf> {
-    let target = match env::var_os("CARGO_TARGET_DIR") {
-        Some(folder) => root().join(folder),
-        None => root().join("target"),
-    };
-    let program = target.join(profile).join(name);
+    let program = target().join(profile).join(name);
     anyhow::ensure!(program.is_file(), "{} is missing although it was built", program.display());
     Ok(program)
 }

@@ -26,8 +26,15 @@ pub use server::{ServerProcess, ServerSetup};
 /// How long a program may take to end after SIGTERM.
 const END_DEADLINE: Duration = Duration::from_secs(60);
 
+/// A folder with programs to use in place of those that were built beside the running test or program.
+const PROGRAMS_VARIABLE: &str = "KERNEX_TEST_PROGRAMS";
+
 /// The path of one of our programs, built beside the running test or program.
 pub fn program(name: &str) -> PathBuf {
+    let given = env::var_os(PROGRAMS_VARIABLE).map(|folder| Path::new(&folder).join(name));
+    if let Some(path) = given.filter(|path| path.is_file()) {
+        return path;
+    }
     let running = env::current_exe().expect("a program knows its own path");
     // cargo puts programs into target/PROFILE, and tests into target/PROFILE/deps.
     let found =

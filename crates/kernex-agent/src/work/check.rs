@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kernex_bundle::{Health, Manifest};
-use kernex_core::FailureCode;
+use kernex_core::{DeploymentKind, FailureCode};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until},
@@ -18,6 +18,9 @@ use crate::{health::Checker, sandbox::Kind, script::environment, state::Failure,
 /// A workload without a health check counts as healthy when it has run this long, or as long as its crash window: what
 /// does not start at all has ended by then, and an operator waits for it.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// A version that an operator returns to has run on this device before: it only has to show that it starts. Crashes go on
+/// counting after it is kept.
+const RETURNED_AFTER: Duration = Duration::from_secs(1);
 
 /// Starts the workload, if there is one, and waits for the health check, if there is one.
 pub(super) async fn check(job: &Job) -> Result<Done, Failure> {
@@ -37,7 +40,9 @@ pub(super) async fn check(job: &Job) -> Result<Done, Failure> {
     let gate = async {
         match (&manifest.health, &status) {
             (Some(health), _) => pass_health_check(job, &manifest, health).await,
-            (None, Some(status)) => stay_up(status.clone(), stable_after(&manifest), job.deadline).await,
+            (None, Some(status)) => {
+                stay_up(status.clone(), stable_after(job.attempt.kind, &manifest), job.deadline).await
+            }
             (None, None) => Ok(()),
         }
     };
@@ -53,9 +58,13 @@ pub(super) async fn check(job: &Job) -> Result<Done, Failure> {
     outcome
 }
 
-fn stable_after(manifest: &Manifest) -> Duration {
+fn stable_after(kind: DeploymentKind, manifest: &Manifest) -> Duration {
     let window = manifest.workload.as_ref().map_or(0, |workload| workload.crash_window_secs);
-    STABLE_AFTER.min(Duration::from_secs(u64::from(window)))
+    let needed = match kind {
+        DeploymentKind::Deploy => STABLE_AFTER,
+        DeploymentKind::Rollback => RETURNED_AFTER,
+    };
+    needed.min(Duration::from_secs(u64::from(window)))
 }
 
 /// Ends when the workload has crashed too often; never, if there is none.

@@ -7,6 +7,7 @@
     reason = "a measurement that cannot be made ends the program"
 )]
 
+mod agent;
 mod heartbeats;
 mod machine;
 mod rest;
@@ -24,6 +25,8 @@ struct Size {
     signed_rsa: usize,
     rounds: Duration,
     quiet: Duration,
+    agent_rest: Duration,
+    rollbacks: usize,
 }
 
 const FULL: Size = Size {
@@ -33,6 +36,8 @@ const FULL: Size = Size {
     signed_rsa: 600,
     rounds: Duration::from_secs(10),
     quiet: Duration::from_secs(5),
+    agent_rest: Duration::from_secs(300),
+    rollbacks: 5,
 };
 
 const QUICK: Size = Size {
@@ -42,20 +47,30 @@ const QUICK: Size = Size {
     signed_rsa: 20,
     rounds: Duration::from_secs(2),
     quiet: Duration::from_secs(1),
+    agent_rest: Duration::from_secs(10),
+    rollbacks: 2,
 };
 
 #[tokio::main]
 async fn main() {
-    let size = if std::env::args().any(|argument| argument == "--quick") { &QUICK } else { &FULL };
+    let arguments: Vec<String> = std::env::args().collect();
+    let size = if arguments.iter().any(|argument| argument == "--quick") { &QUICK } else { &FULL };
+    let only =
+        arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
+    let is_wanted = |part: &str| only.is_none_or(|only| only == part);
     let mut report = machine::describe();
-    for part in [
-        start::measure(size).await,
-        rest::measure(size).await,
-        transfer::measure(size).await,
-        heartbeats::measure(size).await,
-    ] {
+    for part in
+        ["start", "rest", "transfer", "heartbeats", "agent"].into_iter().filter(|part| is_wanted(part))
+    {
+        let measured = match part {
+            "start" => start::measure(size).await,
+            "rest" => rest::measure(size).await,
+            "transfer" => transfer::measure(size).await,
+            "heartbeats" => heartbeats::measure(size).await,
+            _ => agent::measure(size).await,
+        };
         report.push('\n');
-        report.push_str(&part);
+        report.push_str(&measured);
     }
     println!("\n{report}");
 }

@@ -70,7 +70,7 @@ impl Meter {
     }
 }
 
-fn make_archive(folder: &Path, number: usize, format: ArchiveFormat, bytes: u64) -> PathBuf {
+pub(crate) fn make_archive(folder: &Path, number: usize, format: ArchiveFormat, bytes: u64) -> PathBuf {
     let content = tempfile::tempdir_in(folder).unwrap();
     fs::write(
         content.path().join("manifest.json"),

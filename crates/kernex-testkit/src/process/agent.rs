@@ -19,17 +19,19 @@ pub struct AgentProcess {
 impl AgentProcess {
     /// Starts an agent with an Ed25519 key that sends a heartbeat every second.
     pub fn start(url: &str, data_dir: &Path, token: Option<&str>) -> Self {
+        let quick = ["--key-algorithm", "ed25519", "--polling-interval", "1"];
+        Self::start_with(url, data_dir, token, &quick)
+    }
+
+    /// Starts an agent with its default settings.
+    pub fn start_as_installed(url: &str, data_dir: &Path, token: &str) -> Self {
+        Self::start_with(url, data_dir, Some(token), &[])
+    }
+
+    fn start_with(url: &str, data_dir: &Path, token: Option<&str>, further: &[&str]) -> Self {
         std::fs::create_dir_all(data_dir).expect("the folder can be made");
         let mut command = clean_command(&program("kernex-agent"));
-        command.args([
-            "run",
-            "--control-plane",
-            url,
-            "--key-algorithm",
-            "ed25519",
-            "--polling-interval",
-            "1",
-        ]);
+        command.args(["run", "--control-plane", url]).args(further);
         command.arg("--data-dir").arg(data_dir);
         if let Some(token) = token {
             command.env("KERNEX_REGISTRATION_TOKEN", token);
