@@ -6,6 +6,7 @@ pub mod auth;
 pub mod bundles;
 pub mod deployments;
 pub mod devices;
+pub mod groups;
 pub mod heartbeat;
 pub mod logs;
 pub mod problem;

@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Device(commands::device::DeviceCommand),
     #[command(subcommand)]
     Bundle(commands::bundle::BundleCommand),
+    #[command(subcommand)]
+    Group(commands::group::GroupCommand),
     Deploy(commands::deploy::Deploy),
     Rollback(commands::rollback::Rollback),
     #[command(subcommand)]
@@ -83,6 +85,7 @@ impl Command {
             Self::Stats(command) => command.run(context).await,
             Self::Device(command) => command.run(context).await,
             Self::Bundle(command) => command.run(context).await,
+            Self::Group(command) => command.run(context).await,
             Self::Deploy(command) => command.run(context).await,
             Self::Rollback(command) => command.run(context).await,
             Self::Deployment(command) => command.run(context).await,

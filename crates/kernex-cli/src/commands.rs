@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod deployment;
 pub(crate) mod device;
+pub(crate) mod group;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod registration_token;

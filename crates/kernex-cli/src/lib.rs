@@ -15,6 +15,7 @@ mod failure;
 mod output;
 mod progress;
 mod resolve;
+mod selector;
 mod session;
 mod watch;
 

@@ -8,6 +8,7 @@ mod bundles;
 mod deployments;
 mod devices;
 mod download;
+mod groups;
 mod query;
 mod registration_tokens;
 mod system;

@@ -43,6 +43,8 @@ macro_rules! ids {
 ids! {
     /// One managed machine.
     DeviceId
+    /// A named selector or list of devices.
+    GroupId
     /// One immutable bundle: a name and a version with their bytes.
     BundleId
     /// One intent: this bundle to these devices.

@@ -4,16 +4,20 @@
 //! made from it.
 
 pub mod config;
+pub mod event;
 pub mod ids;
 pub mod name;
 pub mod selector;
 pub mod state;
 pub mod time;
 pub mod version;
+pub mod window;
 
 pub use config::{ConfigError, ConfigPatch, DeviceConfig, LogLevel};
+pub use event::EventKind;
 pub use ids::{
-    BundleId, DeploymentId, DeviceId, OrganizationId, RegistrationTokenId, RequestId, SessionId, UserId,
+    BundleId, DeploymentId, DeviceId, GroupId, OrganizationId, RegistrationTokenId, RequestId, SessionId,
+    UserId,
 };
 pub use name::{BundleName, InvalidName};
 pub use selector::{DeviceFacts, Selector, SelectorError};
@@ -23,3 +27,4 @@ pub use state::{
 };
 pub use time::{Clock, Timestamp};
 pub use version::{BundleVersion, InvalidVersion};
+pub use window::{Window, WindowError, Windows};

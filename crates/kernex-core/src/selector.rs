@@ -140,6 +140,16 @@ impl Selector {
         Self::one_of(Field::Tag(key.to_owned()), value)
     }
 
+    /// Devices that free text finds.
+    pub fn text(text: &str) -> Self {
+        Self(Expr::Test(Test::Text(text.to_owned())))
+    }
+
+    /// Devices of this status.
+    pub fn status(status: crate::DeviceStatus) -> Self {
+        Self::one_of(Field::Status, status.as_str())
+    }
+
     /// Devices of this group.
     pub fn group(name: &str) -> Self {
         Self::one_of(Field::Group, name)

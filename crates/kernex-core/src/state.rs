@@ -62,6 +62,8 @@ macro_rules! words {
     )*};
 }
 
+pub(crate) use words;
+
 /// A text that is none of a closed set of words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is none of: {expected}")]

@@ -11,6 +11,7 @@ mod logs;
 mod membership;
 mod register;
 mod rollback;
+pub mod selector;
 mod update;
 
 use std::collections::BTreeMap;
@@ -58,7 +59,7 @@ pub fn lease_terms(state: &AppState) -> LeaseTerms {
 }
 
 /// A device as the API shows it.
-fn to_api(record: DeviceRecord, now: Timestamp) -> ApiResult<Device> {
+pub fn to_api(record: DeviceRecord, now: Timestamp) -> ApiResult<Device> {
     let algorithm: SignatureAlgorithm = record.signature_algorithm.parse().map_err(ApiError::internal)?;
     let current = match record.bundles.as_slice() {
         [(_, version)] => Some(version.clone()),

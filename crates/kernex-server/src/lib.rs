@@ -12,6 +12,7 @@ pub mod deployments;
 pub mod devices;
 pub mod error;
 pub mod extract;
+pub mod groups;
 pub mod idempotency;
 pub mod jobs;
 pub mod lingering;

@@ -21,6 +21,7 @@ use crate::AppState;
     tags(
         (name = "auth", description = "Users and logins"),
         (name = "devices", description = "Devices: registering, heartbeats, configuration, history"),
+        (name = "groups", description = "Named selectors and named lists of devices"),
         (name = "bundles", description = "Bundles"),
         (name = "deployments", description = "Deployments, results, rollbacks"),
         (name = "logs", description = "Logs of devices"),

@@ -5,8 +5,8 @@ use kernex_api::BASE_PATH;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    AppState, auth, bundles, deployments, devices, lingering, logs, openapi, pages, registration_tokens,
-    system, telemetry,
+    AppState, auth, bundles, deployments, devices, groups, lingering, logs, openapi, pages,
+    registration_tokens, system, telemetry,
 };
 
 /// The API under its base path, with its document.
@@ -16,6 +16,7 @@ pub fn api() -> OpenApiRouter<AppState> {
         .merge(devices::routes())
         .merge(bundles::routes())
         .merge(deployments::routes())
+        .merge(groups::routes())
         .merge(logs::routes())
         .merge(registration_tokens::routes())
         .merge(system::api_routes());

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     HeartbeatRow, Result, Store,
     sql::{Row, Run, Tx, built, sql, to_json},
+    version_keys::key_of,
 };
 
 pub use list::DeviceFilter;
@@ -95,7 +96,7 @@ pub struct DeviceUpdate {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-const COLUMNS: &str = "id, org_id, membership, display_name, signature_algorithm, key_fingerprint, device_type, \
+pub(crate) const COLUMNS: &str = "id, org_id, membership, display_name, signature_algorithm, key_fingerprint, device_type, \
      hardware_metadata, tags, registered_at, last_seen_at, overdue_at, health, agent_version, reported_bundles, last_heartbeat, \
      config_version, reported_config_version";
 
@@ -206,13 +207,16 @@ async fn write_tags(
     tags: &BTreeMap<String, String>,
 ) -> Result<()> {
     for (key, value) in tags {
-        let query = sql("INSERT INTO device_tags (device_id, org_id, key, value) VALUES ($1, $2, $3, $4)");
-        tx.execute(query.bind(id).bind(org).bind(key.as_str()).bind(value.as_str())).await?;
+        let query = sql(
+            "INSERT INTO device_tags (device_id, org_id, key, value, value_key) VALUES ($1, $2, $3, $4, $5)",
+        );
+        let query = query.bind(id).bind(org).bind(key.as_str()).bind(value.as_str());
+        tx.execute(query.bind(key_of(value))).await?;
     }
     Ok(())
 }
 
-fn device(row: &Row) -> Result<DeviceRecord> {
+pub(crate) fn device(row: &Row) -> Result<DeviceRecord> {
     let last_heartbeat: Option<String> = row.get("last_heartbeat")?;
     Ok(DeviceRecord {
         id: DeviceId(row.get("id")?),

@@ -38,19 +38,36 @@ impl Dialect {
         }
     }
 
-    /// Containment of a text in another without regard to case; `%`, `_` and `\` in the parameter must be escaped by `\`.
-    pub(crate) fn contains(self, column: &str, parameter: usize) -> String {
+    /// What stands before a statement to learn its plan.
+    pub(crate) fn explain(self) -> &'static str {
         match self {
-            Self::Sqlite => format!("{column} LIKE ${parameter} ESCAPE '\\'"),
-            Self::Postgres => format!("{column} ILIKE ${parameter} ESCAPE '\\'"),
+            Self::Sqlite => "EXPLAIN QUERY PLAN",
+            Self::Postgres => "EXPLAIN",
         }
     }
 
-    /// The lower-case hex text of an id column without hyphens.
-    pub(crate) fn id_as_hex(self, column: &str) -> String {
+    /// The column in which a plan's lines come.
+    pub(crate) fn explained(self) -> &'static str {
         match self {
-            Self::Sqlite => format!("lower(hex({column}))"),
-            Self::Postgres => format!("replace({column}::text, '-', '')"),
+            Self::Sqlite => "detail",
+            Self::Postgres => "QUERY PLAN",
+        }
+    }
+
+    /// Makes the planner of this transaction prefer any index to reading a whole table.
+    pub(crate) fn avoid_scans(self) -> &'static [&'static str] {
+        match self {
+            Self::Sqlite => &[],
+            Self::Postgres => &["SET LOCAL enable_seqscan = off"],
+        }
+    }
+
+    /// Whether a text holds another whose letters a-z are small, whatever their case is in the first. Byte by byte, so that
+    /// both databases and a comparison in memory agree.
+    pub(crate) fn holds(self, column: &str, parameter: usize) -> String {
+        match self {
+            Self::Sqlite => format!("instr(lower({column}), ${parameter}) > 0"),
+            Self::Postgres => format!("strpos(lower({column} COLLATE \"C\"), ${parameter}) > 0"),
         }
     }
 }

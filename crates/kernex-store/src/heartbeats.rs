@@ -17,6 +17,7 @@ use crate::{
     ConfigVersionRecord, Error, Result, Store, device_configs,
     sql::{Db, Row, Run, Tx, built, sql, to_json},
     targets::{self, Lease, Shifts},
+    version_keys::key_of,
 };
 
 pub(crate) use lane::HeartbeatLane;
@@ -340,13 +341,15 @@ async fn write_device(
     let last = HeartbeatRow { id: 0, received_at: now, reading: report.reading.clone() };
     let query = sql(
         "UPDATE devices SET last_request_at = $3, last_seen_at = $4, overdue_at = $5, health = $6, \
-                     agent_version = $7, boot_id = COALESCE($8, boot_id), reported_config_version = $9, last_heartbeat = $10 \
+                     agent_version = $7, boot_id = COALESCE($8, boot_id), reported_config_version = $9, last_heartbeat = $10, \
+                     agent_version_key = $11 \
                      WHERE org_id = $1 AND id = $2",
     );
     let query = query.bind(counter.org_id).bind(counter.device_id).bind(counter.timestamp).bind(now);
     let query = query.bind(overdue_at).bind(report.reading.status.as_str());
     let query = query.bind(report.reading.agent_version.as_str()).bind(report.boot_id.clone());
-    tx.execute(query.bind(report.config_version).bind(to_json(&last)?)).await?;
+    let query = query.bind(report.config_version).bind(to_json(&last)?);
+    tx.execute(query.bind(key_of(&report.reading.agent_version))).await?;
     if let (true, Some(bundles)) = (device.bundles_changed, &report.bundles) {
         write_bundles(tx, counter.org_id, counter.device_id, bundles).await?;
     }
@@ -364,10 +367,12 @@ pub(crate) async fn write_bundles(
     tx.execute(query.bind(org).bind(device).bind(to_json(&bundles)?)).await?;
     tx.execute(sql("DELETE FROM device_bundles WHERE device_id = $1").bind(device)).await?;
     for (name, version) in bundles {
-        let query =
-            sql("INSERT INTO device_bundles (device_id, org_id, name, version) VALUES ($1, $2, $3, $4) \
-                         ON CONFLICT (device_id, name) DO UPDATE SET version = excluded.version");
-        tx.execute(query.bind(device).bind(org).bind(name.as_str()).bind(version.as_str())).await?;
+        let query = sql(
+            "INSERT INTO device_bundles (device_id, org_id, name, version, version_key) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (device_id, name) DO UPDATE SET version = excluded.version, version_key = excluded.version_key",
+        );
+        let query = query.bind(device).bind(org).bind(name.as_str()).bind(version.as_str());
+        tx.execute(query.bind(key_of(version.as_str()))).await?;
     }
     Ok(())
 }

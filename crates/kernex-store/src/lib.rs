@@ -11,24 +11,30 @@ mod device_configs;
 mod devices;
 mod dialect;
 mod error;
+mod events;
+mod groups;
 mod heartbeats;
 mod history;
 mod idempotency;
 mod logs;
 mod migrations;
 mod registration_tokens;
+mod selector;
 mod sessions;
 mod sql;
 mod stats;
 mod store;
 mod targets;
 mod users;
+mod version_keys;
 
 pub use bundles::{BundleRecord, DeleteBundle, NewBundle};
 pub use deployments::{DeploymentRecord, NewDeployment};
 pub use device_configs::ConfigVersionRecord;
 pub use devices::{DeviceFilter, DeviceRecord, DeviceUpdate, Identity, NewDevice, Registered};
 pub use error::Error;
+pub use events::{EventFilter, EventRecord, NewEvent};
+pub use groups::{GroupRecord, GroupRefusal, GroupUpdate, MAX_GROUPS, UnknownGroups};
 pub use heartbeats::{
     HeartbeatOutcome, HeartbeatReport, HeartbeatRow, LeaseTerms, Order, Reading, RequestCounter,
     TargetProgress,

@@ -17,12 +17,24 @@ struct Step {
     postgres: &'static str,
 }
 
-const STEPS: &[Step] = &[Step {
-    version: 1,
-    name: "initial",
-    sqlite: include_str!("../migrations/sqlite/0001_initial.sql"),
-    postgres: include_str!("../migrations/postgres/0001_initial.sql"),
-}];
+/// One line per file, so that its name stands once.
+macro_rules! steps {
+    ($($version:literal $name:literal $file:literal),+ $(,)?) => {
+        &[$(Step {
+            version: $version,
+            name: $name,
+            sqlite: include_str!(concat!("../migrations/sqlite/", $file, ".sql")),
+            postgres: include_str!(concat!("../migrations/postgres/", $file, ".sql")),
+        }),+]
+    };
+}
+
+const STEPS: &[Step] = steps![
+    1 "initial" "0001_initial",
+    40 "selectors" "0040_selectors",
+    41 "groups" "0041_groups",
+    42 "events" "0042_events",
+];
 
 /// Brings the schema up to date, or refuses a database that a newer program wrote. Replicas that start together wait for one
 /// another.

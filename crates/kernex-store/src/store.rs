@@ -71,7 +71,9 @@ impl Store {
             Db::Sqlite { .. } => Some(HeartbeatLane::open(db.clone())),
             Db::Postgres(_) => None,
         };
-        Ok(Self { db, heartbeats })
+        let store = Self { db, heartbeats };
+        store.fill_version_keys().await?;
+        Ok(store)
     }
 
     /// `sqlite` or `postgres`.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use kernex_api::{MAX_PAGE_LIMIT, devices::Device};
 use kernex_client::{DeviceQuery, OperatorClient};
-use kernex_core::DeviceId;
+use kernex_core::{DeviceId, Selector};
 
 use crate::{exit_code::ExitCode, failure::Failure};
 
@@ -56,8 +56,11 @@ pub(crate) async fn devices(client: &OperatorClient, texts: &[String]) -> Result
 }
 
 async fn search(client: &OperatorClient, text: &str) -> Result<Vec<Device>> {
-    let mut query =
-        DeviceQuery { q: Some(text.to_owned()), limit: Some(MAX_PAGE_LIMIT), ..DeviceQuery::default() };
+    let mut query = DeviceQuery {
+        q: Some(Selector::text(text).to_string()),
+        limit: Some(MAX_PAGE_LIMIT),
+        ..DeviceQuery::default()
+    };
     let mut found = Vec::new();
     for _ in 0..MAX_PAGES {
         let page = client.list_devices(&query).await?;

@@ -6,7 +6,7 @@ use kernex_store::DeviceFilter;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::to_api;
+use super::{selector::resolved, to_api};
 use crate::{
     AppState,
     auth::CurrentUser,
@@ -15,7 +15,6 @@ use crate::{
     pagination::{cursor, next_cursor, page_limit, word},
 };
 
-const MAX_SEARCH_BYTES: usize = 100;
 const MAX_TAG_FILTERS: usize = 8;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -26,7 +25,8 @@ pub(super) struct ListParams {
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-    /// Free text in name and type, or the beginning of an id or a key's fingerprint.
+    /// A selector, such as `site=berlin and bundle.version<1.4`. A word alone is free text: in name, type and tags, or the
+    /// beginning of an id or a key's fingerprint.
     q: Option<String>,
     /// `online`, `degraded`, `error`, `offline`, `pending_approval` or `decommissioned`.
     status: Option<String>,
@@ -48,11 +48,12 @@ pub(super) async fn list(
     QueryParams(params): QueryParams<ListParams>,
 ) -> ApiResult<Json<DeviceList>> {
     let limit = page_limit(params.limit)?;
-    if params.q.as_ref().is_some_and(|text| text.len() > MAX_SEARCH_BYTES) {
-        return Err(ApiError::invalid(format!("q is longer than {MAX_SEARCH_BYTES} bytes")));
-    }
+    let selector = match params.q.filter(|text| !text.trim().is_empty()) {
+        Some(text) => Some(resolved(&state, user.org(), "q", &text).await?),
+        None => None,
+    };
     let filter = DeviceFilter {
-        text: params.q.filter(|text| !text.is_empty()),
+        selector,
         status: word("status", params.status.as_deref())?,
         tags: tags(params.tag.as_deref())?,
         bundle_version: params.bundle_version,

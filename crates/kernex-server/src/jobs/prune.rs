@@ -15,6 +15,8 @@ pub(super) async fn tick(state: &AppState) -> anyhow::Result<()> {
     let logs = now.plus_secs(-DAY_SECS * i64::from(settings.log_retention_days));
     store.prune_logs(logs, LIMIT).await.context("pruning logs")?;
     store.prune_idempotency_keys(now).await.context("pruning idempotency keys")?;
+    // Rows that a replica of an older version wrote while both ran.
+    store.fill_version_keys().await.context("computing keys of versions")?;
     state.telemetry().run_upkeep();
     Ok(())
 }

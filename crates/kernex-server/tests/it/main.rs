@@ -8,6 +8,7 @@ mod support;
 mod bodies;
 mod deployments;
 mod downloads;
+mod groups;
 mod lists;
 mod people;
 mod protocol;

@@ -1,18 +1,19 @@
 //! Finding devices: filters, pages.
 
-use kernex_core::{DeviceId, DeviceStatus, OrganizationId, Timestamp};
+use kernex_core::{DeviceId, DeviceStatus, OrganizationId, Selector, Timestamp};
 
-use super::{COLUMNS, DeviceRecord, STATUS_SQL, device};
+use super::{COLUMNS, DeviceRecord, device};
 use crate::{
     Result, Store,
-    sql::{Query, Run, Value, built},
+    selector::Conditions,
+    sql::{Query, Run, built},
 };
 
 /// Which devices to list.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceFilter {
-    /// Free text in name, type, id or fingerprint.
-    pub text: Option<String>,
+    /// Devices that it means; its groups have been put in by [`Store::resolve_selector`].
+    pub selector: Option<Selector>,
     /// Devices of this status.
     pub status: Option<DeviceStatus>,
     /// Devices with all of these labels.
@@ -33,26 +34,19 @@ impl Store {
         filter: &DeviceFilter,
         now: Timestamp,
     ) -> Result<(Vec<DeviceRecord>, u64)> {
-        let (conditions, values) = self.device_conditions(org, filter, now);
-        let mut count = built(format!("SELECT COUNT(*) AS total FROM devices WHERE {conditions}"));
-        let mut values_with_page = values.clone();
+        let (mut conditions, text) = self.device_conditions(org, filter, now);
+        let count = built(format!("SELECT COUNT(*) AS total FROM devices WHERE {text}"));
+        let values = conditions.values().iter().cloned();
+        let total = self.reader().fetch_one(values.fold(count, Query::bind)).await?.count("total")?;
         let after = match filter.after {
-            Some(id) => {
-                values_with_page.push(id.into());
-                format!(" AND id < ${}", values_with_page.len())
-            }
+            Some(id) => format!(" AND id < ${}", conditions.bind(id)),
             None => String::new(),
         };
-        values_with_page.push(filter.limit.into());
-        let limit = values_with_page.len();
-        let text = format!(
-            "SELECT {COLUMNS} FROM devices WHERE {conditions}{after} ORDER BY id DESC LIMIT ${limit}"
-        );
-        for value in values {
-            count = count.bind(value);
-        }
-        let page = values_with_page.into_iter().fold(built(text), Query::bind);
-        let total = self.reader().fetch_one(count).await?.count("total")?;
+        let limit = conditions.bind(filter.limit);
+        let page = built(format!(
+            "SELECT {COLUMNS} FROM devices WHERE {text}{after} ORDER BY id DESC LIMIT ${limit}"
+        ));
+        let page = conditions.into_values().into_iter().fold(page, Query::bind);
         let rows = self.reader().fetch_all(page).await?;
         Ok((rows.iter().map(device).collect::<Result<_>>()?, total))
     }
@@ -62,46 +56,20 @@ impl Store {
         org: OrganizationId,
         filter: &DeviceFilter,
         now: Timestamp,
-    ) -> (String, Vec<Value>) {
-        let dialect = self.dialect();
-        // Every text uses `$1`, the present: PostgreSQL refuses a parameter that no part of the statement names.
-        let mut text = "org_id = $2 AND $1 > 0".to_owned();
-        let mut values: Vec<Value> = vec![now.as_millis().max(1).into(), org.into()];
-        if let Some(status) = filter.status {
-            values.push(status.as_str().into());
-            text += &format!(" AND ({STATUS_SQL}) = ${}", values.len());
-        }
-        if let Some(search) = &filter.text {
-            values.push(format!("%{}%", escape_like(search)).into());
-            let (name, kind) = (
-                dialect.contains("display_name", values.len()),
-                dialect.contains("device_type", values.len()),
-            );
-            values.push(format!("{}%", escape_like(&search.replace('-', "").to_ascii_lowercase())).into());
-            let parameter = values.len();
-            let id = dialect.contains(&dialect.id_as_hex("id"), parameter);
-            let fingerprint = dialect.contains("key_fingerprint", parameter);
-            text += &format!(" AND ({name} OR {kind} OR {id} OR {fingerprint})");
-        }
-        for (key, value) in &filter.tags {
-            values.push(key.as_str().into());
-            values.push(value.as_str().into());
-            let (key, value) = (values.len() - 1, values.len());
-            text += &format!(
-                " AND id IN (SELECT device_id FROM device_tags WHERE org_id = $2 AND key = ${key} AND value = ${value})"
-            );
+    ) -> (Conditions, String) {
+        let (mut conditions, mut text) = Conditions::of_org(self.dialect(), org, now);
+        let mut selectors: Vec<Selector> = filter.selector.iter().cloned().collect();
+        selectors.extend(filter.status.map(Selector::status));
+        selectors.extend(filter.tags.iter().map(|(key, value)| Selector::tag(key, value)));
+        for selector in selectors {
+            text += &format!(" AND {}", conditions.selector(&selector));
         }
         if let Some(version) = &filter.bundle_version {
-            values.push(version.as_str().into());
+            let version = conditions.bind(version.as_str());
             text += &format!(
-                " AND id IN (SELECT device_id FROM device_bundles WHERE org_id = $2 AND version = ${})",
-                values.len()
+                " AND id IN (SELECT device_id FROM device_bundles WHERE org_id = $1 AND version = ${version})"
             );
         }
-        (text, values)
+        (conditions, text)
     }
-}
-
-fn escape_like(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

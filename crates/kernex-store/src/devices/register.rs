@@ -147,8 +147,8 @@ fn insert(
 ) -> Result<Query> {
     Ok(sql("INSERT INTO devices (id, org_id, membership, public_key, signature_algorithm, key_fingerprint, device_type, \
             hardware_metadata, tags, registered_at, last_request_at, overdue_at, reported_bundles, config_version, \
-            reported_config_version, polling_interval) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10, '[]', 1, 1, $12) \
+            reported_config_version, polling_interval, arch) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10, '[]', 1, 1, $12, $13) \
             ON CONFLICT (key_fingerprint) DO NOTHING")
     .bind(id)
     .bind(org)
@@ -161,5 +161,6 @@ fn insert(
     .bind(to_json(tags)?)
     .bind(now)
     .bind(new.signed_at)
-    .bind(DeviceConfig::default().polling_interval))
+    .bind(DeviceConfig::default().polling_interval)
+    .bind(new.hardware_metadata.get("arch").and_then(Json::as_str)))
 }

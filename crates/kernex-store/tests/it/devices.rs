@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kernex_core::{DeploymentStatus, DeviceHealth, DeviceId, DeviceStatus, Membership, TargetState};
+use kernex_core::{
+    DeploymentStatus, DeviceHealth, DeviceId, DeviceStatus, Membership, Selector, TargetState,
+};
 use kernex_store::{DeviceFilter, DeviceUpdate, Error, HeartbeatReport, NewDevice, Reading};
 
 use crate::{
@@ -88,7 +90,8 @@ async fn a_page_is_not_disturbed_by_devices_that_register_meanwhile(db: &Databas
 async fn text_finds_names_types_ids_and_fingerprints(db: &Database) {
     let camera = named(db, "one", "Camera North").await;
     let scanner = named(db, "two", "scanner").await;
-    let find = async |text: &str| found(db, &DeviceFilter { text: Some(text.to_owned()), ..all() }).await;
+    let find =
+        async |text: &str| found(db, &DeviceFilter { selector: Some(Selector::text(text)), ..all() }).await;
     assert_eq!(find("camera").await, [camera].into(), "without regard to case");
     assert_eq!(find("NORTH").await, [camera].into());
     assert_eq!(find("jetson").await, [camera, scanner].into());
@@ -103,7 +106,8 @@ async fn signs_that_mean_something_in_a_pattern_are_only_themselves(db: &Databas
     let underscore = named(db, "two", "rack_7").await;
     let backslash = named(db, "three", r"a\b").await;
     let quote = named(db, "four", "O'Hara; DROP TABLE devices").await;
-    let find = async |text: &str| found(db, &DeviceFilter { text: Some(text.to_owned()), ..all() }).await;
+    let find =
+        async |text: &str| found(db, &DeviceFilter { selector: Some(Selector::text(text)), ..all() }).await;
     assert_eq!(find("%").await, [percent].into());
     assert_eq!(find("_").await, [underscore].into());
     assert_eq!(find(r"\").await, [backslash].into());
@@ -185,7 +189,7 @@ async fn filters_can_be_combined(db: &Database) {
     let one = device_of(db.store.register_device(&new, at(0)).await.unwrap()).0;
     waiting_device(&db.store, ORG, "two").await;
     let mut filter = DeviceFilter {
-        text: Some("jetson".to_owned()),
+        selector: Some(Selector::text("jetson")),
         status: Some(DeviceStatus::PendingApproval),
         tags: vec![("site".to_owned(), "north".to_owned())],
         ..all()

@@ -22,4 +22,5 @@ mod registration;
 mod results;
 mod rollbacks;
 mod schema;
+mod selectors;
 mod stats;

@@ -17,11 +17,12 @@ use crate::{
 
 /// List devices, newest first
 ///
-/// Example: kernex device list --status offline --tag site=berlin
+/// Example: kernex device list site=berlin --status degraded
 #[derive(Args, Debug)]
 pub(crate) struct List {
-    /// Only devices whose name or type contains this, or whose id or key's fingerprint begins with it
-    #[arg(value_name = "TEXT")]
+    /// Which devices, as in `site=berlin and bundle.version<1.4`; a word alone is looked for in name, type and tags, and as
+    /// the beginning of an id or a key's fingerprint
+    #[arg(value_name = "SELECTOR", value_parser = crate::selector::parse)]
     q: Option<String>,
     #[command(flatten)]
     limit: LimitArg,
@@ -60,14 +61,20 @@ impl List {
             }
         }
         context.show(&all, || render(&all, context.now(), None))?;
-        if all.next_cursor.is_some() {
-            say(&format!("{} of {}; --limit shows more", all.devices.len(), all.total));
-        }
+        show_rest(&all);
         Ok(())
     }
 }
 
-fn render(list: &DeviceList, now: Timestamp, width: Option<u16>) -> String {
+/// Says that there is more, if there is.
+pub(crate) fn show_rest(list: &DeviceList) {
+    if list.next_cursor.is_some() {
+        say(&format!("{} of {}; --limit shows more", list.devices.len(), list.total));
+    }
+}
+
+/// Devices in a table.
+pub(crate) fn render(list: &DeviceList, now: Timestamp, width: Option<u16>) -> String {
     if list.devices.is_empty() {
         return "No devices.".to_owned();
     }
