@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of databases or HTTP libraries. `docs/api-design.md` says how the pieces are used.
 
+pub mod audit;
 pub mod auth;
 pub mod bundles;
 pub mod deployments;

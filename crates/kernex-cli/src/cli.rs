@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Deployment(commands::deployment::DeploymentCommand),
     #[command(subcommand)]
     RegistrationToken(commands::registration_token::RegistrationTokenCommand),
+    #[command(subcommand)]
+    Audit(commands::audit::AuditCommand),
     Completions(commands::completions::Completions),
 }
 
@@ -90,6 +92,7 @@ impl Command {
             Self::Rollback(command) => command.run(context).await,
             Self::Deployment(command) => command.run(context).await,
             Self::RegistrationToken(command) => command.run(context).await,
+            Self::Audit(command) => command.run(context).await,
             Self::Completions(command) => command.run(),
         }
     }

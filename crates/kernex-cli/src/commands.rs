@@ -1,5 +1,6 @@
 //! One file per command; the doc comment of its arguments is its help.
 
+pub(crate) mod audit;
 pub(crate) mod bundle;
 pub(crate) mod completions;
 pub(crate) mod deploy;

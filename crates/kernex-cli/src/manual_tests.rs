@@ -49,6 +49,8 @@ fn the_help_of_the_main_commands_reads_well() {
         &["deployment"],
         &["deployment", "watch"],
         &["registration-token", "create"],
+        &["audit"],
+        &["audit", "list"],
     ];
     for words in main {
         insta::assert_snapshot!(format!("help_{}", [&["kernex"], *words].concat().join("_")), help(words));

@@ -3,6 +3,7 @@
 //! Addresses are only ever made from the base and path segments, and redirects are not followed, so that the token goes
 //! to the control plane it belongs to and nowhere else.
 
+mod audit;
 mod auth;
 mod bundles;
 mod deployments;
@@ -15,7 +16,8 @@ mod system;
 mod token;
 mod upload;
 
-pub use query::{BundleQuery, DeploymentQuery, DeviceQuery, LogQuery, PageQuery, TargetQuery};
+pub use audit::AuditExport;
+pub use query::{AuditQuery, BundleQuery, DeploymentQuery, DeviceQuery, LogQuery, PageQuery, TargetQuery};
 pub use token::Token;
 
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //! Every program speaks these words. The crate does no I/O and reads no clock: the time is a parameter, and ids are
 //! made from it.
 
+pub mod audit;
 pub mod config;
 pub mod event;
 pub mod ids;
@@ -22,8 +23,8 @@ pub use ids::{
 pub use name::{BundleName, InvalidName};
 pub use selector::{DeviceFacts, Selector, SelectorError};
 pub use state::{
-    DeploymentKind, DeploymentStatus, DeviceHealth, DeviceStatus, FailureCode, Membership, ResultStatus,
-    Role, TargetState,
+    ActorKind, AuditResult, DeploymentKind, DeploymentStatus, DeviceHealth, DeviceStatus, FailureCode,
+    Membership, ResultStatus, Role, TargetState,
 };
 pub use time::{Clock, Timestamp};
 pub use version::{BundleVersion, InvalidVersion};

@@ -218,6 +218,28 @@ words! {
         /// Look.
         ReadOnly = "read_only",
     }
+
+    /// The kind of who acted.
+    ActorKind {
+        /// A person, or a program of theirs.
+        User = "user",
+        /// A device.
+        Device = "device",
+        /// The control plane itself, or whoever works on its machine.
+        System = "system",
+        /// Nobody who is known.
+        Anonymous = "anonymous",
+    }
+
+    /// How an action ended.
+    AuditResult {
+        /// It was done.
+        Success = "success",
+        /// It was not allowed.
+        Denied = "denied",
+        /// It was allowed, and not done.
+        Failed = "failed",
+    }
 }
 
 impl TargetState {

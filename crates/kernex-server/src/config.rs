@@ -235,6 +235,11 @@ impl Settings {
         })
     }
 
+    /// Folder of the keys that the control plane makes for itself.
+    pub fn keys_dir(&self) -> PathBuf {
+        self.data_dir.join("keys")
+    }
+
     /// Every setting with its value, as a TOML file would say it; secrets left out.
     pub fn describe(&self) -> String {
         let public_url =

@@ -105,9 +105,8 @@ impl ApiError {
 
     /// The answer's body and headers, once the request's id is known.
     pub fn render(&self, request_id: &str) -> Response {
-        let code = serde_json::to_value(self.code).ok().and_then(|code| code.as_str().map(str::to_owned));
         let problem = Problem {
-            kind: format!("urn:kernex:error:{}", code.unwrap_or_default()),
+            kind: format!("urn:kernex:error:{}", self.code.word()),
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
             detail: self.detail.clone(),

@@ -2,6 +2,7 @@
 
 mod expire_attempts;
 mod prune;
+mod sign_checkpoints;
 mod sweep_blobs;
 
 use std::time::Duration;
@@ -17,12 +18,16 @@ const PRUNE_EVERY: Duration = Duration::from_secs(30);
 /// How often bytes that no bundle needs are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
+/// How often the ends of the audit chains are signed.
+const SIGN_EVERY: Duration = Duration::from_secs(3_600);
+
 /// Runs every job until it is told to stop.
 pub async fn run(state: AppState, stop: CancellationToken) {
     let mut expire = tokio::time::interval(EXPIRE_EVERY);
     let mut prune = tokio::time::interval(PRUNE_EVERY);
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    for interval in [&mut expire, &mut prune, &mut sweep] {
+    let mut sign = tokio::time::interval(SIGN_EVERY);
+    for interval in [&mut expire, &mut prune, &mut sweep, &mut sign] {
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     }
     loop {
@@ -31,6 +36,7 @@ pub async fn run(state: AppState, stop: CancellationToken) {
             _ = expire.tick() => expire_attempts::tick(&state).await,
             _ = prune.tick() => prune::tick(&state).await,
             _ = sweep.tick() => sweep_blobs::tick(&state).await,
+            _ = sign.tick() => sign_checkpoints::tick(&state).await,
         };
         if let Err(error) = result {
             tracing::warn!(error = %format!("{error:#}"), "a background job failed and will be tried again");

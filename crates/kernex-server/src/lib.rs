@@ -4,6 +4,7 @@
 //! several store calls, or that a job needs too, stands in a domain's `service.rs`.
 
 pub mod admin;
+pub mod audit;
 pub mod auth;
 pub mod bundles;
 pub mod clock;

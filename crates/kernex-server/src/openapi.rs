@@ -19,6 +19,7 @@ use crate::AppState;
     ),
     modifiers(&Credentials),
     tags(
+        (name = "audit", description = "What was done and attempted, by whom"),
         (name = "auth", description = "Users and logins"),
         (name = "devices", description = "Devices: registering, heartbeats, configuration, history"),
         (name = "groups", description = "Named selectors and named lists of devices"),

@@ -5,13 +5,14 @@ use kernex_api::BASE_PATH;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    AppState, auth, bundles, deployments, devices, groups, lingering, logs, openapi, pages,
+    AppState, audit, auth, bundles, deployments, devices, groups, lingering, logs, openapi, pages,
     registration_tokens, system, telemetry,
 };
 
 /// The API under its base path, with its document.
 pub fn api() -> OpenApiRouter<AppState> {
     let versioned = OpenApiRouter::new()
+        .merge(audit::routes())
         .merge(auth::routes())
         .merge(devices::routes())
         .merge(bundles::routes())

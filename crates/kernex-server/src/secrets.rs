@@ -10,6 +10,10 @@ use std::{
 use anyhow::{Context as _, bail};
 use aws_lc_rs::{digest, hkdf, hmac};
 
+pub mod private_file;
+
+use crate::audit::AuditSigner;
+
 const MIN_BYTES: usize = 32;
 
 /// Keys derived from the secret, each for one purpose.
@@ -17,6 +21,7 @@ const MIN_BYTES: usize = 32;
 pub struct Secrets {
     token: [u8; 32],
     download: hmac::Key,
+    audit: AuditSigner,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -26,8 +31,10 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Reads the secret from its file, or makes the file at first start.
-    pub fn load_or_create(path: &Path) -> anyhow::Result<Self> {
+    /// Reads the secret from its file and the other keys from a folder, or makes them at first start.
+    pub fn load_or_create(path: &Path, folder: &Path) -> anyhow::Result<Self> {
+        private_file::make_private_dir(folder)?;
+        let audit = AuditSigner::load_or_create(folder)?;
         let secret = match std::fs::read(path) {
             Ok(secret) => secret,
             Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
@@ -39,10 +46,10 @@ impl Secrets {
         if secret.len() < MIN_BYTES {
             bail!("the secret key {} is shorter than {MIN_BYTES} bytes", path.display());
         }
-        Self::derive(secret)
+        Self::derive(secret, audit)
     }
 
-    fn derive(secret: &[u8]) -> anyhow::Result<Self> {
+    fn derive(secret: &[u8], audit: AuditSigner) -> anyhow::Result<Self> {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kernex");
         let key = salt.extract(secret);
         let derive = |purpose: &[u8]| -> anyhow::Result<[u8; 32]> {
@@ -56,12 +63,18 @@ impl Secrets {
         Ok(Self {
             token: derive(b"access tokens v1")?,
             download: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"download addresses v1")?),
+            audit,
         })
     }
 
     /// The key that signs access tokens.
     pub fn token_key(&self) -> &[u8] {
         &self.token
+    }
+
+    /// Signs checkpoints of the audit log.
+    pub fn audit_signer(&self) -> &AuditSigner {
+        &self.audit
     }
 
     /// The proof that a download address was made here.
@@ -122,8 +135,8 @@ mod tests {
     fn the_secret_is_made_once_and_only_its_owner_reads_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret.key");
-        let first = Secrets::load_or_create(&path).unwrap();
-        let again = Secrets::load_or_create(&path).unwrap();
+        let first = Secrets::load_or_create(&path, folder.path()).unwrap();
+        let again = Secrets::load_or_create(&path, folder.path()).unwrap();
         assert_eq!(first.token_key(), again.token_key());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let proof = first.sign_download("a");
@@ -136,7 +149,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret.key");
         std::fs::write(&path, "secret\n").unwrap();
-        let error = Secrets::load_or_create(&path).unwrap_err().to_string();
+        let error = Secrets::load_or_create(&path, folder.path()).unwrap_err().to_string();
         assert!(error.contains("shorter than 32 bytes"), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use axum::Router;
+use axum::{Extension, Router, extract::ConnectInfo};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
@@ -71,7 +71,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 /// Opens the database and the storage, and begins to listen.
 pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<RunningServer> {
     create_data_dir(&settings)?;
-    let secrets = Secrets::load_or_create(&settings.secret_key_file)?;
+    let secrets = Secrets::load_or_create(&settings.secret_key_file, &settings.keys_dir())?;
     let store = Store::open(&store_options(&settings))
         .await
         .with_context(|| format!("cannot open the database {:?}", settings.database_url))?;
@@ -108,7 +108,6 @@ impl RunningServer {
 async fn accept(listener: TcpListener, router: Router, state: AppState, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(state.settings().max_connections as usize));
-    let service = TowerToHyperService::new(router);
     loop {
         let next = async {
             let place = places.clone().acquire_owned().await;
@@ -120,8 +119,8 @@ async fn accept(listener: TcpListener, router: Router, state: AppState, stop: Ca
         }) else {
             break;
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(error = %error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -129,11 +128,11 @@ async fn accept(listener: TcpListener, router: Router, state: AppState, stop: Ca
             }
         };
         let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone().layer(Extension(ConnectInfo(peer))));
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
         builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEADER_DEADLINE);
-        let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(stream), service.clone()).into_owned();
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -7,7 +7,10 @@ use kernex_core::{Clock, Timestamp};
 use kernex_store::Store;
 use tokio::sync::Semaphore;
 
-use crate::{Settings, auth::PasswordHasher, outbound::Outbound, secrets::Secrets, telemetry::Telemetry};
+use crate::{
+    Settings, audit::StrangerBudget, auth::PasswordHasher, outbound::Outbound, secrets::Secrets,
+    telemetry::Telemetry,
+};
 
 /// The control plane's parts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,6 +29,7 @@ struct Inner {
     telemetry: Telemetry,
     uploads: Arc<Semaphore>,
     outbound: Outbound,
+    strangers: StrangerBudget,
 }
 
 impl AppState {
@@ -52,6 +56,7 @@ impl AppState {
                 telemetry,
                 uploads,
                 outbound,
+                strangers: StrangerBudget::default(),
             }),
         }
     }
@@ -89,6 +94,11 @@ impl AppState {
     /// Counts.
     pub fn telemetry(&self) -> &Telemetry {
         &self.inner.telemetry
+    }
+
+    /// How many attempts of unknown callers the audit log may still take.
+    pub fn strangers(&self) -> &StrangerBudget {
+        &self.inner.strangers
     }
 
     /// Places for uploads.

@@ -1,9 +1,11 @@
 //! Bundles. Deleting one keeps its row, because history names it, and frees its name and version.
 
 use kernex_core::{BundleId, BundleName, BundleVersion, OrganizationId, Timestamp};
+use serde_json::json;
 
 use crate::{
     Result, Store,
+    audit::Change,
     idempotency::{self, Idempotency, Once},
     sql::{Row, Run, built, sql},
 };
@@ -95,6 +97,9 @@ impl Store {
         let query = query.bind(new.manifest.as_str()).bind(new.description.clone());
         tx.execute(query.bind(new.uploaded_by.as_str()).bind(now)).await?;
         idempotency::store_answer(&mut tx, org, idempotency, now, answer).await?;
+        let after = json!({"name": new.name.as_str(), "version": new.version.as_str(),
+            "checksum_sha256": new.checksum_sha256, "size_bytes": new.size_bytes});
+        tx.note(Change::of(org, "bundle", new.id).after(after));
         tx.commit().await?;
         Ok(Once::Done(()))
     }
@@ -170,6 +175,7 @@ impl Store {
         let Some(row) = tx.fetch_optional(built(text).bind(org).bind(id)).await? else {
             return Ok(DeleteBundle::NotFound);
         };
+        let before = json!({"name": row.get::<String>("name")?, "version": row.get::<String>("version")?});
         let open = sql(
             "SELECT COUNT(*) AS found FROM deployments d JOIN deployment_targets t ON t.deployment_id = d.id \
                         WHERE d.org_id = $1 AND d.bundle_id = $2 AND t.completed_at IS NULL",
@@ -187,6 +193,7 @@ impl Store {
         }
         let query = sql("UPDATE bundles SET deleted_at = $3 WHERE org_id = $1 AND id = $2");
         tx.execute(query.bind(org).bind(id).bind(now)).await?;
+        tx.note(Change::of(org, "bundle", id).before(before));
         tx.commit().await?;
         Ok(DeleteBundle::Deleted)
     }

@@ -4,10 +4,12 @@ use kernex_core::{
     BundleId, BundleName, BundleVersion, DeploymentId, DeploymentKind, DeploymentStatus, DeviceId,
     OrganizationId, Timestamp,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     Result, Store,
+    audit::Change,
     idempotency::{self, Idempotency, Once},
     sql::{Row, Run, Tx, built, sql},
     targets,
@@ -96,6 +98,10 @@ impl Store {
             if !insert(&mut tx, org, deployment, now).await? {
                 return Ok(Once::Done(false));
             }
+            let after = json!({"kind": deployment.kind, "bundle_id": deployment.bundle_id,
+                "bundle_name": deployment.bundle_name.as_str(), "bundle_version": deployment.bundle_version.as_str(),
+                "targets": deployment.devices.len(), "description": deployment.description});
+            tx.note(Change::of(org, "deployment", deployment.id).after(after));
         }
         idempotency::store_answer(&mut tx, org, idempotency, now, answer).await?;
         tx.commit().await?;
@@ -155,7 +161,12 @@ impl Store {
         let query = sql("SELECT status FROM deployments WHERE org_id = $1 AND id = $2").bind(org).bind(id);
         let Some(row) = tx.fetch_optional(query).await? else { return Ok(None) };
         let before: DeploymentStatus = row.parse("status")?;
+        if before.is_final() {
+            return Ok(Some(before));
+        }
         targets::cancel_targets_of_deployment(&mut tx, org, id, now).await?;
+        let change = Change::of(org, "deployment", id).before(json!({"status": before}));
+        tx.note(change.after(json!({"status": DeploymentStatus::Cancelled})));
         tx.commit().await?;
         Ok(Some(before))
     }

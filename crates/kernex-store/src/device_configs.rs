@@ -1,9 +1,11 @@
 //! Versions of a device's configuration. Version 1 is the default and has no row.
 
 use kernex_core::{DeviceConfig, DeviceId, OrganizationId, Timestamp};
+use serde_json::json;
 
 use crate::{
     Result, Store,
+    audit::Change,
     sql::{Row, Run, Tx, sql, to_json},
 };
 
@@ -91,6 +93,9 @@ impl Store {
             Err(refusal) => return Ok(Some(Err(refusal))),
         };
         insert_version(&mut tx, org, id, version, &config, by, now).await?;
+        let change = Change::of(org, "device", id);
+        let change = change.before(json!({"config_version": before.version, "config": before.config}));
+        tx.note(change.after(json!({"config_version": version, "config": config})));
         tx.commit().await?;
         Ok(Some(Ok(ConfigVersionRecord {
             version,

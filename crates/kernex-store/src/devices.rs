@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use kernex_core::{
     BundleName, BundleVersion, DeviceHealth, DeviceId, DeviceStatus, Membership, OrganizationId, Timestamp,
 };
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use crate::{
     HeartbeatRow, Result, Store,
+    audit::Change,
     sql::{Row, Run, Tx, built, sql, to_json},
     version_keys::key_of,
 };
@@ -139,6 +140,7 @@ impl Store {
         );
         let Some(row) = tx.fetch_optional(built(text).bind(org).bind(id)).await? else { return Ok(None) };
         let mut record = device(&row)?;
+        let before = json!({"display_name": record.display_name, "tags": record.tags});
         if let Some(name) = &update.display_name {
             record.display_name.clone_from(name);
         }
@@ -151,6 +153,8 @@ impl Store {
             .bind(org)
             .bind(id);
         tx.execute(query.bind(record.display_name.clone()).bind(to_json(&record.tags)?)).await?;
+        let after = json!({"display_name": record.display_name, "tags": record.tags});
+        tx.note(Change::of(org, "device", id).before(before).after(after));
         tx.commit().await?;
         Ok(Some(record))
     }
@@ -179,6 +183,8 @@ impl Store {
             if to == Membership::Decommissioned {
                 crate::targets::cancel_targets_of_device(&mut tx, org, id, now).await?;
             }
+            let change = Change::of(org, "device", id).before(json!({"membership": before}));
+            tx.note(change.after(json!({"membership": to})));
             tx.commit().await?;
         }
         Ok(Some(before))

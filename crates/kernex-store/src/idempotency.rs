@@ -106,7 +106,7 @@ impl Store {
         let query = sql("DELETE FROM idempotency_keys WHERE (org_id, actor, key) IN \
                          (SELECT org_id, actor, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)");
         let pruned = tx.execute(query.bind(now.plus_millis(-KEPT_MILLIS)).bind(SWEEP)).await?;
-        tx.commit().await?;
+        tx.commit_unrecorded().await?;
         Ok(pruned)
     }
 }

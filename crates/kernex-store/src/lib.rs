@@ -5,6 +5,7 @@
 //! method that reads or writes what belongs to one, and a device's request brings the counter that makes a replay fail.
 //! Why it is built like this: `docs/decisions/0001-one-body-of-sql.md`.
 
+mod audit;
 mod bundles;
 mod deployments;
 mod device_configs;
@@ -28,6 +29,7 @@ mod targets;
 mod users;
 mod version_keys;
 
+pub use audit::{AuditCaller, AuditFilter, AuditRequest, AuditScope, ChainHead, Outcome};
 pub use bundles::{BundleRecord, DeleteBundle, NewBundle};
 pub use deployments::{DeploymentRecord, NewDeployment};
 pub use device_configs::ConfigVersionRecord;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use kernex_core::{OrganizationId, RegistrationTokenId, Timestamp};
+use serde_json::json;
 
 use crate::{
     Result, Store,
+    audit::Change,
     sql::{Row, Run, Tx, sql, to_json},
 };
 
@@ -66,6 +68,8 @@ impl Store {
         let query =
             query.bind(id).bind(org).bind(new.secret_sha256.as_str()).bind(new.uses).bind(new.expires_at);
         tx.execute(query.bind(to_json(&new.tags)?).bind(new.created_by.as_str()).bind(now)).await?;
+        let after = json!({"uses": new.uses, "expires_at": new.expires_at, "tags": new.tags});
+        tx.note(Change::of(org, "registration_token", id).after(after));
         tx.commit().await?;
         Ok(id)
     }
@@ -91,10 +95,15 @@ impl Store {
         id: RegistrationTokenId,
     ) -> Result<bool> {
         let mut tx = self.begin().await?;
-        let query = sql("DELETE FROM registration_tokens WHERE org_id = $1 AND id = $2");
-        let deleted = tx.execute(query.bind(org).bind(id)).await? > 0;
+        let query = sql("DELETE FROM registration_tokens WHERE org_id = $1 AND id = $2 \
+                         RETURNING id, org_id, uses_left, expires_at, tags, created_by, created_at");
+        let Some(row) = tx.fetch_optional(query.bind(org).bind(id)).await? else { return Ok(false) };
+        let token = token(&row)?;
+        let before =
+            json!({"uses_left": token.uses_left, "expires_at": token.expires_at, "tags": token.tags});
+        tx.note(Change::of(org, "registration_token", id).before(before));
         tx.commit().await?;
-        Ok(deleted)
+        Ok(true)
     }
 }
 

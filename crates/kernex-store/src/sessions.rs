@@ -1,9 +1,11 @@
 //! Logins. A token is good only while its session's row is there.
 
 use kernex_core::{OrganizationId, SessionId, Timestamp, UserId};
+use serde_json::json;
 
 use crate::{
     Result, Store, UserRecord,
+    audit::Change,
     sql::{Run, sql},
     users,
 };
@@ -34,6 +36,7 @@ impl Store {
             "INSERT INTO sessions (id, org_id, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
         );
         tx.execute(query.bind(id).bind(org).bind(user).bind(now).bind(expires_at)).await?;
+        tx.note(Change::of(org, "session", id).after(json!({"user_id": user, "expires_at": expires_at})));
         tx.commit().await?;
         Ok(id)
     }

@@ -180,7 +180,14 @@ impl Run for Reader<'_> {
 
 /// A transaction that may write; dropping it without [`Tx::commit`] undoes it.
 #[derive(Debug)]
-pub(crate) enum Tx {
+pub(crate) struct Tx {
+    begun: Begun,
+    /// What the audit record of this transaction will say.
+    pub(crate) notes: Vec<crate::audit::Change>,
+}
+
+#[derive(Debug)]
+enum Begun {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
@@ -188,25 +195,36 @@ pub(crate) enum Tx {
 impl Tx {
     /// Begins one. On SQLite it takes the write lock at once, because a reader that turns writer would fail.
     pub(crate) async fn begin(db: &Db) -> Result<Self> {
-        Ok(match db {
-            Db::Sqlite { write, .. } => Self::Sqlite(begin_immediate(write).await?),
-            Db::Postgres(pool) => Self::Postgres(pool.begin().await?),
-        })
+        let begun = match db {
+            Db::Sqlite { write, .. } => Begun::Sqlite(begin_immediate(write).await?),
+            Db::Postgres(pool) => Begun::Postgres(pool.begin().await?),
+        };
+        Ok(Self { begun, notes: Vec::new() })
     }
 
-    /// Makes everything durable.
-    pub(crate) async fn commit(self) -> Result<()> {
-        match self {
-            Self::Sqlite(tx) => tx.commit().await?,
-            Self::Postgres(tx) => tx.commit().await?,
+    /// Makes everything durable, with the audit record that belongs to it.
+    pub(crate) async fn commit(mut self) -> Result<()> {
+        let scope = crate::audit::append_notes(&mut self).await?;
+        self.commit_unrecorded().await?;
+        if let Some(scope) = scope {
+            scope.set_recorded();
+        }
+        Ok(())
+    }
+
+    /// Makes book-keeping durable that is nobody's action: a counter, the last use of a key.
+    pub(crate) async fn commit_unrecorded(self) -> Result<()> {
+        match self.begun {
+            Begun::Sqlite(tx) => tx.commit().await?,
+            Begun::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
     }
 
     pub(crate) fn dialect(&self) -> Dialect {
-        match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+        match self.begun {
+            Begun::Sqlite(_) => Dialect::Sqlite,
+            Begun::Postgres(_) => Dialect::Postgres,
         }
     }
 }
@@ -226,20 +244,20 @@ async fn begin_immediate(write: &SqlitePool) -> Result<sqlx::Transaction<'static
 
 impl Run for Tx {
     async fn fetch_all(&mut self, query: Query) -> Result<Vec<Row>> {
-        Ok(match self {
-            Self::Sqlite(tx) => {
+        Ok(match &mut self.begun {
+            Begun::Sqlite(tx) => {
                 query.sqlite().fetch_all(&mut **tx).await?.into_iter().map(Row::Sqlite).collect()
             }
-            Self::Postgres(tx) => {
+            Begun::Postgres(tx) => {
                 query.postgres().fetch_all(&mut **tx).await?.into_iter().map(Row::Postgres).collect()
             }
         })
     }
 
     async fn execute(&mut self, query: Query) -> Result<u64> {
-        Ok(match self {
-            Self::Sqlite(tx) => query.sqlite().execute(&mut **tx).await?.rows_affected(),
-            Self::Postgres(tx) => query.postgres().execute(&mut **tx).await?.rows_affected(),
+        Ok(match &mut self.begun {
+            Begun::Sqlite(tx) => query.sqlite().execute(&mut **tx).await?.rows_affected(),
+            Begun::Postgres(tx) => query.postgres().execute(&mut **tx).await?.rows_affected(),
         })
     }
 }

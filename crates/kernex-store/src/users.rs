@@ -1,9 +1,11 @@
 //! Users, and the secret of the bootstrap link while there are none.
 
-use kernex_core::{OrganizationId, Role, Timestamp, UserId};
+use kernex_core::{ActorKind, OrganizationId, Role, Timestamp, UserId};
+use serde_json::json;
 
 use crate::{
-    Result, Store,
+    AuditCaller, AuditScope, Result, Store,
+    audit::Change,
     sql::{Row, Run, built, sql},
 };
 
@@ -53,6 +55,7 @@ impl Store {
     ) -> Result<UserRecord> {
         let mut tx = self.begin().await?;
         let user = insert_user(&mut tx, org, new, now).await?;
+        tx.note(created(&user));
         tx.commit().await?;
         Ok(user)
     }
@@ -76,6 +79,14 @@ impl Store {
             return Ok(None);
         }
         let user = insert_user(&mut tx, OrganizationId::DEFAULT, new, now).await?;
+        AuditScope::identify(AuditCaller {
+            org_id: user.org_id,
+            kind: ActorKind::User,
+            id: Some(user.id.to_string()),
+            name: Some(user.username.clone()),
+            credential: Some("bootstrap".to_owned()),
+        });
+        tx.note(created(&user));
         tx.commit().await?;
         Ok(Some(user))
     }
@@ -90,7 +101,7 @@ impl Store {
         let query = sql("INSERT INTO installation (key, value) VALUES ($1, $2) \
                          ON CONFLICT (key) DO UPDATE SET value = excluded.value");
         tx.execute(query.bind(BOOTSTRAP).bind(bootstrap_sha256)).await?;
-        tx.commit().await?;
+        tx.commit_unrecorded().await?;
         Ok(true)
     }
 
@@ -100,6 +111,11 @@ impl Store {
         let row = self.reader().fetch_optional(built(text).bind(username)).await?;
         row.map(|row| user(&row)).transpose()
     }
+}
+
+fn created(user: &UserRecord) -> Change {
+    let after = json!({"username": user.username, "email": user.email, "role": user.role});
+    Change::of(user.org_id, "user", user.id).after(after)
 }
 
 async fn insert_user(

@@ -112,7 +112,8 @@ impl SigningKey {
         Ok(encode_signature(&self.sign_bytes(text.as_bytes())?))
     }
 
-    fn sign_bytes(&self, text: &[u8]) -> Result<Vec<u8>, SigningKeyError> {
+    /// Signs bytes that are no request; their first line must say what they are.
+    pub fn sign_bytes(&self, text: &[u8]) -> Result<Vec<u8>, SigningKeyError> {
         match &self.kind {
             Kind::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];

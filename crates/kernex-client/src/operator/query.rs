@@ -86,6 +86,34 @@ queries! {
         status: String,
     }
 
+    /// Which records of the audit log.
+    AuditQuery {
+        /// Rows on the page, at most 200.
+        limit: u32,
+        /// Where the page begins: the last page's `next_cursor`.
+        cursor: String,
+        /// Id or name of who did it.
+        actor: String,
+        /// `user`, `device`, `system` or `anonymous`.
+        actor_kind: String,
+        /// The action, or `device.*` for all of a noun.
+        action: String,
+        /// Kind of what it was done to.
+        object_kind: String,
+        /// Its id.
+        object_id: String,
+        /// `success`, `denied` or `failed`.
+        result: String,
+        /// The request's id.
+        request_id: String,
+        /// The address that it came from.
+        address: String,
+        /// Not before this time.
+        from: kernex_core::Timestamp,
+        /// Before this time.
+        to: kernex_core::Timestamp,
+    }
+
     /// Which targets of a deployment.
     TargetQuery {
         /// Rows on the page, at most 200.

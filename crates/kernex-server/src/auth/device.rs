@@ -10,8 +10,8 @@ use kernex_api::{
         SIGNATURE_HEADER, SignatureAlgorithm, TIMESTAMP_HEADER, decode_signature,
     },
 };
-use kernex_core::{DeviceId, Membership};
-use kernex_store::{Identity, RequestCounter};
+use kernex_core::{ActorKind, DeviceId, Membership};
+use kernex_store::{AuditCaller, AuditScope, Identity, RequestCounter};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -152,6 +152,13 @@ async fn verify(
         return Err(refuse("the device signs with rsa-pkcs1-sha256, which is switched off"));
     }
     fields.require_signature(&key, method, uri, body)?;
+    AuditScope::identify(AuditCaller {
+        org_id: identity.org_id,
+        kind: ActorKind::Device,
+        id: Some(id.to_string()),
+        name: None,
+        credential: Some("device_key".to_owned()),
+    });
     let counter = RequestCounter { org_id: identity.org_id, device_id: id, timestamp: fields.millis };
     Ok(AnyMember { counter, membership: identity.membership })
 }

@@ -5,6 +5,8 @@ use kernex_api::{
     Problem,
     auth::{LoginRequest, LoginResponse},
 };
+use kernex_core::ActorKind;
+use kernex_store::{AuditCaller, AuditScope};
 
 use super::{check_username, token};
 use crate::{
@@ -33,6 +35,16 @@ pub(super) async fn login(
     };
     let hash = user.as_ref().map(|user| user.password_hash.as_str());
     let fits = state.passwords().verify(&password, hash).await?;
+    if let Some(user) = &user {
+        // Also of an attempt that fails, so that it stands in the log of the organisation that it was aimed at.
+        AuditScope::identify(AuditCaller {
+            org_id: user.org_id,
+            kind: if fits { ActorKind::User } else { ActorKind::Anonymous },
+            id: Some(user.id.to_string()),
+            name: Some(user.username.clone()),
+            credential: Some("password".to_owned()),
+        });
+    }
     let Some(user) = user.filter(|_| fits) else {
         return Err(ApiError::unauthenticated("the username or the password is wrong"));
     };

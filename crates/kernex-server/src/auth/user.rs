@@ -3,8 +3,8 @@
 use axum::extract::FromRequestParts;
 use http::{header, request::Parts};
 use kernex_api::{ErrorCode, auth::User};
-use kernex_core::{OrganizationId, Role, SessionId};
-use kernex_store::UserRecord;
+use kernex_core::{ActorKind, OrganizationId, Role, SessionId};
+use kernex_store::{AuditCaller, AuditScope, UserRecord};
 
 use super::token;
 use crate::{
@@ -30,6 +30,17 @@ impl CurrentUser {
     /// The name that records carry.
     pub fn name(&self) -> &str {
         &self.user.username
+    }
+
+    /// Tells the audit log who is behind the request.
+    fn identify(&self) {
+        AuditScope::identify(AuditCaller {
+            org_id: self.org(),
+            kind: ActorKind::User,
+            id: Some(self.user.id.to_string()),
+            name: Some(self.name().to_owned()),
+            credential: Some(format!("session:{}", self.session_id)),
+        });
     }
 
     /// Who this is, where several kinds of callers share a space of keys.
@@ -77,7 +88,9 @@ impl FromRequestParts<AppState> for CurrentUser {
         let refused = || ApiError::unauthenticated("the token is not valid, has expired, or was logged out");
         let session = token::verify(state, token).ok_or_else(refused)?;
         let session = state.store().find_session(session, state.now()).await?.ok_or_else(refused)?;
-        Ok(Self { session_id: session.session_id, user: session.user })
+        let caller = Self { session_id: session.session_id, user: session.user };
+        caller.identify();
+        Ok(caller)
     }
 }
 

@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode, header};
 use kernex_api::{ErrorCode, Problem, bundles::UploadedBundle};
 use kernex_bundle::{Inspection, Manifest, check_references};
 use kernex_core::BundleId;
-use kernex_store::{NewBundle, Once};
+use kernex_store::{AuditScope, NewBundle, Once};
 
 use self::store::{ReceivedFile, StoredFile};
 use crate::{
@@ -65,7 +65,7 @@ pub(super) async fn upload(
     let manifest = settle_manifest(form.manifest, &form.file.inspection)?;
     // A task of its own: a client that goes away now must not leave bytes without a row.
     let finish = finish(state.clone(), user, key, form.file, manifest);
-    tokio::spawn(finish).await.map_err(ApiError::internal)?
+    tokio::spawn(AuditScope::carry(finish)).await.map_err(ApiError::internal)?
 }
 
 /// Makes the bytes durable, and then the bundle.

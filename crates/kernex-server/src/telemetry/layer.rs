@@ -13,7 +13,7 @@ use kernex_api::{ErrorCode, signing::SERVER_TIME_HEADER};
 use kernex_core::RequestId;
 use tracing::Instrument as _;
 
-use crate::{AppState, error::ApiError};
+use crate::{AppState, audit::Audited, error::ApiError};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIME: HeaderName = HeaderName::from_static(SERVER_TIME_HEADER);
@@ -25,12 +25,15 @@ pub async fn around_request(State(state): State<AppState>, request: Request, nex
     let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", request.id = %id, http.method = %method, http.route = %route);
     let began = Instant::now();
+    let audited = Audited::of(&state, &request, &id, &route);
     let response = async {
-        let response = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        let response = AssertUnwindSafe(audited.around(next.run(request))).catch_unwind().await;
         let response = response.unwrap_or_else(|_| ApiError::internal("a handler panicked").into_response());
         let (took, status) = (began.elapsed(), response.status().as_u16());
         tracing::debug!(http.status = status, took_ms = took.as_secs_f64() * 1_000.0, "request");
         state.telemetry().count_request(known_method(&method), &route, status, took);
+        let outcome = audited.outcome(&response);
+        audited.settle(&state, outcome).await;
         response
     }
     .instrument(span)

@@ -5,6 +5,7 @@
 #[macro_use]
 mod support;
 
+mod audit;
 mod bodies;
 mod deployments;
 mod downloads;

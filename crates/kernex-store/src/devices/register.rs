@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use kernex_core::{DeviceConfig, DeviceId, Membership, OrganizationId, Timestamp};
-use serde_json::{Map, Value as Json};
+use kernex_core::{ActorKind, DeviceConfig, DeviceId, Membership, OrganizationId, Timestamp};
+use serde_json::{Map, Value as Json, json};
 
 use super::write_tags;
 use crate::{
-    Result, Store,
+    AuditCaller, AuditScope, Result, Store,
+    audit::Change,
     registration_tokens::take_use,
     sql::{Query, Row, Run, Tx, built, sql, to_json},
 };
@@ -71,6 +72,7 @@ impl Store {
     async fn try_register(&self, new: &NewDevice, now: Timestamp) -> Result<Option<Registered>> {
         let mut tx = self.begin().await?;
         if let Some(row) = tx.fetch_optional(known_key(&tx, &new.key_fingerprint)).await? {
+            identify(OrganizationId(row.get("org_id")?), DeviceId(row.get("id")?), new);
             let registered = register_again(&mut tx, &row, new, now).await?;
             tx.commit().await?;
             return Ok(Some(registered));
@@ -96,9 +98,23 @@ impl Store {
             return Ok(None); // the same key registers at the same time: look again
         }
         write_tags(&mut tx, org_id, id, &tags).await?;
+        identify(org_id, id, new);
+        let after = json!({"membership": membership, "device_type": new.device_type, "tags": tags,
+            "key_fingerprint": new.key_fingerprint});
+        tx.note(Change::of(org_id, "device", id).after(after));
         tx.commit().await?;
         Ok(Some(Registered::Device { id, membership }))
     }
+}
+
+fn identify(org_id: OrganizationId, id: DeviceId, new: &NewDevice) {
+    AuditScope::identify(AuditCaller {
+        org_id,
+        kind: ActorKind::Device,
+        id: Some(id.to_string()),
+        name: None,
+        credential: Some(format!("device_key:{}", new.key_fingerprint)),
+    });
 }
 
 fn known_key(tx: &Tx, fingerprint: &str) -> Query {
@@ -121,6 +137,9 @@ async fn register_again(tx: &mut Tx, row: &Row, new: &NewDevice, now: Timestamp)
             membership = Membership::Active;
             let let_in = sql("UPDATE devices SET membership = 'active' WHERE id = $1").bind(id);
             tx.execute(let_in).await?;
+            let change =
+                Change::of(org, "device", id).before(json!({"membership": Membership::PendingApproval}));
+            tx.note(change.after(json!({"membership": membership})));
         }
     }
     Ok(Registered::Device { id, membership })

@@ -6,6 +6,7 @@
 mod database;
 mod fleet;
 
+mod audit;
 mod bundles;
 mod commands;
 mod configs;
