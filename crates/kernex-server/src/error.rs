@@ -167,6 +167,10 @@ impl From<kernex_blobs::Error> for ApiError {
         Self::unavailable(match error {
             kernex_blobs::Error::NoSpace => "the storage has no space left; nothing was stored",
             kernex_blobs::Error::Io(_) => "the storage does not answer; nothing was stored",
+            kernex_blobs::Error::Key(_) => "the key of the stored bytes cannot be had",
+            kernex_blobs::Error::Damaged(_) => {
+                return Self::internal("the stored bytes are damaged");
+            }
         })
     }
 }

@@ -1,7 +1,15 @@
 //! The audit log over the API: the routes come from the OpenAPI document, so that a new one is tested without anybody
 //! thinking of it.
 
-use kernex_server::audit::{Recorded, action_of};
+use kernex_api::{
+    audit::{AuditCheckpoints, is_signed, sha256_hex},
+    signing::PublicKey,
+};
+use kernex_core::{
+    OrganizationId,
+    audit::{AuditRecord, ChainFault, ChainVerifier},
+};
+use kernex_server::audit::{CHECKPOINTS_FILE, Recorded, action_of, read_checkpoints, sign_checkpoints};
 use kernex_testkit::ADMIN_PASSWORD;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,6 +21,8 @@ on_both!(
     a_change_says_who_what_and_from_where,
     logins_are_recorded_and_guesses_too,
     only_an_admin_reads_the_log_and_in_pages,
+    an_export_is_a_chain_that_its_checkpoints_fit,
+    an_export_as_csv_is_harmless_in_a_spreadsheet,
 );
 
 /// Every route of the document that is no reading: method, address with ids of nothing, and the route itself.
@@ -188,5 +198,79 @@ async fn only_an_admin_reads_the_log_and_in_pages(api: &Api) {
         ("who=me", "who"),
     ] {
         api.get(&format!("/audit?{query}")).await.refused(400, "invalid_request", &[word]);
+    }
+}
+
+async fn an_export_is_a_chain_that_its_checkpoints_fit(api: &Api) {
+    for name in ["one", "two", "three"] {
+        api.register(json!({"device_type": name})).await;
+    }
+    sign_checkpoints(api.server.state()).await.unwrap();
+    api.post("/registration-tokens", &json!({"tags": {"site": "köln \"7\""}})).await.expect(201);
+    assert_eq!(sign_checkpoints(api.server.state()).await.unwrap(), 1);
+    assert_eq!(sign_checkpoints(api.server.state()).await.unwrap(), 0, "nothing has come since");
+
+    let answer = api.get("/audit/export").await.expect(200);
+    assert_eq!(answer.header("content-type"), Some("application/jsonl"));
+    let text = answer.text();
+    let records: Vec<AuditRecord> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(records.len() >= 4, "{text}");
+    let published: AuditCheckpoints =
+        serde_json::from_value(api.get("/audit/checkpoints").await.expect(200).json()).unwrap();
+    assert_eq!(
+        (published.end.sequence, &published.end.hash),
+        (records.len() as u64, &records.last().unwrap().hash)
+    );
+    let key = PublicKey::from_pem(&published.public_keys[0].public_key_pem, None).unwrap();
+    assert!(published.checkpoints.iter().all(|checkpoint| is_signed(checkpoint, std::slice::from_ref(&key))));
+    let mut forged = published.checkpoints[0].clone();
+    forged.sequence += 1;
+    assert!(!is_signed(&forged, &[key]));
+    let path = api.server.data_dir().join(CHECKPOINTS_FILE);
+    assert!(read_checkpoints(&path).unwrap().ends_with(&published.checkpoints));
+
+    let verify = |records: &[AuditRecord]| {
+        let checkpoints = published.checkpoints.clone();
+        let mut verifier = ChainVerifier::new(OrganizationId::DEFAULT, None, checkpoints, sha256_hex);
+        for record in records {
+            verifier.push(record);
+        }
+        verifier.finish(None)
+    };
+    let whole = verify(&records);
+    assert_eq!((whole.faults, whole.confirmed), (vec![], published.checkpoints.len() as u64));
+    let cut = verify(&records[..records.len() - 1]);
+    assert!(matches!(cut.faults[..], [ChainFault::Cut { .. }]), "{cut:?}");
+
+    let rest = api.get("/audit/export?cursor=2&limit=1").await.expect(200).text();
+    assert_eq!(rest.lines().collect::<Vec<_>>(), [text.lines().nth(2).unwrap()]);
+    let some = api.get("/audit/export?action=device.register").await.expect(200).text();
+    assert_eq!(some.lines().count(), 3);
+    for (query, word) in [("format=xml", "format"), ("cursor=-1", "cursor"), ("result=x", "result")] {
+        api.get(&format!("/audit/export?{query}")).await.refused(400, "invalid_request", &[word]);
+    }
+}
+
+async fn an_export_as_csv_is_harmless_in_a_spreadsheet(api: &Api) {
+    let device = api.register(json!({})).await;
+    let path = format!("/devices/{}", device.id);
+    let name = "=HYPERLINK(\"http://x\"),a";
+    Answer::of(api.request("PATCH", &path).json(&json!({"display_name": name}))).await.expect(200);
+    Answer::of(api.http.post(api.url("/auth/login")).json(&json!({"username": "=1+1", "password": "x"})))
+        .await;
+    let answer = api.get("/audit/export?format=csv").await.expect(200);
+    assert!(answer.header("content-type").unwrap().starts_with("text/csv"));
+    let text = answer.text();
+    let lines: Vec<_> = text.split("\r\n").collect();
+    assert!(lines[0].starts_with("sequence,recorded_at,actor_kind,"), "{text}");
+    assert!(
+        lines.iter().any(|line| line.contains(r#""{""display_name"":""=HYPERLINK(\""http://x\""),a"""#)),
+        "{text}"
+    );
+    for line in &lines {
+        assert!(
+            !line.split(',').any(|cell| cell.trim_start_matches('"').starts_with(['=', '+', '@'])),
+            "{line}"
+        );
     }
 }
