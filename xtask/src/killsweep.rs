@@ -1,20 +1,30 @@
-//! `cargo xtask killsweep`: every point of the kill sweep.
+//! `cargo xtask killsweep` and `cargo xtask faults`: every point of the sweeps over the real agent.
 
 use anyhow::Result;
 
 use crate::{command, workspace};
 
-/// Kill the real agent before every system call that writes, and look whether it comes back right
+/// What is handed on to the sweep
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What is handed on: `--scenario NAME`, `--sample N`, `--jobs N`
+    /// `--sample N`, `--jobs N`, and `--scenario NAME` or `--fault NAME`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     further: Vec<String>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<()> {
+/// Kills the agent before every call that writes.
+pub(crate) fn kill(args: &Args) -> Result<()> {
+    sweep("kill", args)
+}
+
+/// Lets every call that writes fail.
+pub(crate) fn fail(args: &Args) -> Result<()> {
+    sweep("fault", args)
+}
+
+fn sweep(what: &str, args: &Args) -> Result<()> {
     // All targets, as the tests build them, so that nothing is built a second time.
     command::run(&mut workspace::cargo(&["build", "--workspace", "--all-targets"]))?;
-    let sweep = ["run", "--quiet", "--package", "kernex-killsweep", "--"];
+    let sweep = ["run", "--quiet", "--bin", "kernex-killsweep", "--", what];
     command::run(workspace::cargo(&sweep).args(&args.further))
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "what a chore says is its result")]
 
 mod bench;
+mod chaos;
 mod command;
 mod demo;
 mod dist;
@@ -42,6 +43,10 @@ enum Chore {
     Bench(bench::Args),
     /// Kill the real agent before every system call that writes, and look whether it comes back right
     Killsweep(killsweep::Args),
+    /// Kill agents at random moments while deployments pass, and look whether everything converges
+    Chaos(chaos::Args),
+    /// Let every system call that writes fail during an upgrade, and look whether the agent copes
+    Faults(killsweep::Args),
 }
 
 fn main() -> ExitCode {
@@ -51,7 +56,9 @@ fn main() -> ExitCode {
         Chore::Dist(args) => dist::run(&args),
         Chore::Openapi => openapi::write(),
         Chore::Bench(args) => bench::run(&args),
-        Chore::Killsweep(args) => killsweep::run(&args),
+        Chore::Chaos(args) => chaos::run(&args),
+        Chore::Killsweep(args) => killsweep::kill(&args),
+        Chore::Faults(args) => killsweep::fail(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,7 @@ use crate::{
     paths::DataDir,
     process::RunnerProgram,
     sandbox::Policy,
-    state::{AgentState, ConfigHold, Phase},
+    state::{AgentState, ConfigHold, Phase, Report},
     work::{DownloadTerms, Follower},
     workload::Supervisor,
 };
@@ -136,6 +136,8 @@ pub struct Snapshot {
     pub working: Option<(TargetReport, Phase)>,
     /// Outcomes that are not acknowledged.
     pub finished: Vec<TargetReport>,
+    /// Those outcomes as they are to be reported: the outbox may not have been able to take them.
+    pub reports: Vec<Report>,
     /// A version was given up after it had been committed.
     pub has_given_up: bool,
     /// The configuration's version.
@@ -175,6 +177,7 @@ impl Snapshot {
             bundles: bundles.collect(),
             working,
             finished: finished.collect(),
+            reports: state.reports.clone(),
             has_given_up: state.slots.values().any(|slot| slot.given_up.is_some()),
             config_version: state.config_version(),
             config: state.config.clone().unwrap_or_else(|| local.clone()),

@@ -13,8 +13,12 @@ use kernex_core::Timestamp;
 /// Replaces a file as a whole: after a power cut there is the old content or the new one. Mode 0600.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary(path);
-    write_synced(&temporary, bytes)?;
-    fs::rename(&temporary, path)?;
+    let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // What is half written helps nobody, least of all on a full disk.
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
     sync_parent(path)
 }
 
@@ -52,24 +56,37 @@ pub fn sync_parent(path: &Path) -> io::Result<()> {
 
 /// Makes a folder with exactly this mode; one that is there keeps its mode unless it is open to more.
 pub fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
+    // A disk that is full, or cannot be written, says so before it looks whether the folder is there.
+    if path.is_dir() {
+        return close(path, mode);
+    }
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.exists()) {
         make_dir(parent, 0o755)?;
     }
     match DirBuilder::new().mode(mode).create(path) {
         Ok(()) => fs::set_permissions(path, Permissions::from_mode(mode)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let metadata = fs::metadata(path)?;
-            let present = metadata.permissions().mode() & 0o777;
-            if !metadata.is_dir() {
-                Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"))
-            } else if mode == 0o700 && present & 0o077 != 0 {
-                fs::set_permissions(path, Permissions::from_mode(present & 0o700))
-            } else {
-                Ok(())
-            }
+            Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"))
         }
         Err(error) => Err(error),
     }
+}
+
+/// Takes a folder's rights away from others, if they are to have none.
+fn close(path: &Path, mode: u32) -> io::Result<()> {
+    let present = fs::metadata(path)?.permissions().mode() & 0o777;
+    if mode == 0o700 && present & 0o077 != 0 {
+        return fs::set_permissions(path, Permissions::from_mode(present & 0o700));
+    }
+    Ok(())
+}
+
+/// Opens a file to be locked, making it if it is missing. One that cannot be written can still be locked: what is installed
+/// goes on running on a disk that has become read-only.
+pub fn open_to_lock(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    options.open(path).or_else(|error| File::open(path).map_err(|_| error))
 }
 
 /// Reads a file of at most `limit` bytes.

@@ -1,11 +1,8 @@
 //! One data folder belongs to one agent.
 
-use std::{
-    fs::{File, OpenOptions, TryLockError},
-    os::unix::fs::OpenOptionsExt as _,
-};
+use std::fs::{File, TryLockError};
 
-use crate::{Error, paths::DataDir};
+use crate::{Error, disk, paths::DataDir};
 
 /// Held as long as the agent works on its data folder; the system lets go of it however the agent ends.
 #[derive(Debug)]
@@ -17,9 +14,7 @@ impl Lock {
     /// Takes the lock, or says that another agent has it.
     pub fn take(data: &DataDir) -> Result<Self, Error> {
         let path = data.lock();
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true).mode(0o600);
-        let file = options.open(&path).map_err(Error::file("open", &path))?;
+        let file = disk::open_to_lock(&path).map_err(Error::file("open", &path))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked(data.root().to_owned())),

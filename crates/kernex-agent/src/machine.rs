@@ -1,7 +1,7 @@
 //! What an event makes of the state, and which effects follow. Pure: no disk, no network, no clock.
 //!
 //! The caller saves the new state before it acts on the effects, and every effect may be repeated: after a power cut
-//! [`Event::Started`] brings back those that a saved state still owes. The table of what a restart does in which state
+//! [`Event::Started`] and [`Event::Resumed`] bring back those that a saved state still owes. The table of what a restart does in which state
 //! stands in `docs/agent.md`.
 
 mod configure;
@@ -24,8 +24,11 @@ const RESTARTS_OF_SELF_UPDATE: u32 = 5;
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The agent started, with the state that was saved last.
+    /// The agent started, with the state that was saved last. Changes nothing of it, so that what is installed runs also
+    /// when the disk takes nothing any more.
     Started,
+    /// What is installed runs again: the attempt in work goes on.
+    Resumed,
     /// The control plane wants a bundle installed.
     Ordered(Box<Order>),
     /// The control plane does not want a deployment any more.
@@ -136,7 +139,8 @@ pub enum Effect {
 /// The next state, and what to do once it is saved.
 pub fn step(mut state: AgentState, event: Event) -> (AgentState, Vec<Effect>) {
     let effects = match event {
-        Event::Started => start(&mut state),
+        Event::Started => start(&state),
+        Event::Resumed => resume(&mut state),
         Event::Ordered(order) => take_order(&mut state, *order),
         Event::Cancelled { deployment_id } => cancel(&mut state, deployment_id),
         Event::Completed { deployment_id, phase } => match in_phase(&state, deployment_id, phase) {
@@ -179,12 +183,11 @@ fn in_phase(state: &AgentState, deployment_id: DeploymentId, phase: Phase) -> bo
     state.attempt.as_ref().is_some_and(is_it)
 }
 
-fn start(state: &mut AgentState) -> Vec<Effect> {
+fn start(state: &AgentState) -> Vec<Effect> {
     let mut effects = vec![Effect::ApplyConfig];
     effects.extend(state.reports.iter().cloned().map(Effect::WriteReport));
     let touched = state.attempt.as_ref().filter(|attempt| attempt.phase.has_switched());
     effects.push(Effect::Restore { except: touched.map(|attempt| attempt.bundle_name.clone()) });
-    effects.extend(resume(state));
     effects
 }
 

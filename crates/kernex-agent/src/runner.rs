@@ -100,12 +100,9 @@ impl Runner {
     }
 
     /// Works until it is asked to stop, then stops workloads and saves.
-    pub async fn run(
-        mut self,
-        mut events: mpsc::Receiver<Event>,
-        stop: CancellationToken,
-    ) -> Result<Ending, Error> {
+    pub async fn run(mut self, mut events: mpsc::Receiver<Event>, stop: CancellationToken) -> Ending {
         self.handle(Event::Started, &stop).await;
+        self.handle(Event::Resumed, &stop).await;
         while !stop.is_cancelled() && self.ending.is_none() {
             let next_tick = self.next_tick();
             let event = tokio::select! {
@@ -312,7 +309,7 @@ impl Runner {
         }
     }
 
-    async fn shut_down(mut self) -> Result<Ending, Error> {
+    async fn shut_down(mut self) -> Ending {
         let ending = self.ending.unwrap_or(Ending::Stopped);
         tracing::info!(hands_over = ending == Ending::HandOver, "stopping");
         let context = self.context.clone();
@@ -324,13 +321,25 @@ impl Runner {
         }
         self.state.last_timestamp_millis = self.context.client.last_timestamp().as_millis();
         self.state.clock_offset_millis = self.context.client.clock_offset_millis();
-        let saved = self.file.save(&self.state);
-        if ending == Ending::HandOver {
+        self.keep_at_the_end(ending);
+        ending
+    }
+
+    /// Everything that counts was saved before it was acted on. What is lost when the disk takes nothing now is some time of
+    /// the attempt, lines of log, and, should a newer agent not stay, one of three states that this one could go on from.
+    fn keep_at_the_end(&self, ending: Ending) {
+        let (file, logs) = (&self.file, &self.context.logs);
+        let keep: [&dyn Fn() -> Result<(), Error>; 3] = [
+            &|| file.save(&self.state),
             // A newer agent may write what this one cannot read.
-            self.file.keep_copy()?;
+            &|| if ending == Ending::HandOver { file.keep_copy() } else { Ok(()) },
+            &|| logs.keep(&self.context.data),
+        ];
+        for keep in keep {
+            if let Err(error) = keep().or_else(|_| keep()) {
+                tracing::error!(%error, "not everything can be kept at the end");
+            }
         }
-        self.context.logs.keep(&self.context.data)?;
-        saved.map(|()| ending)
     }
 }
 

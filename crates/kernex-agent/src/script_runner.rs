@@ -11,13 +11,12 @@ mod tree;
 
 use std::{
     collections::BTreeMap,
-    fs::OpenOptions,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::{
         fd::{AsFd as _, OwnedFd},
         unix::{net::UnixStream, process::CommandExt as _},
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     thread,
@@ -34,7 +33,10 @@ use nix::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::sandbox::{Sandbox, enter::Entry};
+use crate::{
+    disk,
+    sandbox::{Sandbox, enter::Entry},
+};
 use group::Tree;
 
 /// How long to wait for another runner of the same bundle (of an agent that was killed) to clear its processes away.
@@ -157,8 +159,8 @@ fn run(channel: &UnixStream) -> io::Result<Outcome> {
 }
 
 /// Waits for the lock; `None` when the agent does not want it any more.
-fn take_lock(path: &PathBuf, messages: &Receiver<Message>) -> io::Result<Option<std::fs::File>> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+fn take_lock(path: &Path, messages: &Receiver<Message>) -> io::Result<Option<std::fs::File>> {
+    let file = disk::open_to_lock(path)?;
     let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
         if file.try_lock().is_ok() {

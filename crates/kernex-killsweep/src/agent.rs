@@ -43,6 +43,11 @@ impl Device {
         self.data_dir.with_extension("trace")
     }
 
+    /// A file that ends a lasting fault.
+    pub(crate) fn end_of_fault(&self) -> PathBuf {
+        self.data_dir.with_extension("end")
+    }
+
     /// The orders for a tracer of its agent.
     pub(crate) fn orders(&self, act: Act) -> Orders {
         Orders { folder: self.data_dir.clone(), report: self.report(), act, clock: None }
@@ -77,6 +82,10 @@ impl Agent {
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true);
         let child = command.spawn().context("cannot start the agent")?;
         Ok(Self { child, is_traced })
+    }
+
+    pub(crate) fn is_running(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
     }
 
     /// Waits until a condition holds or the agent ends, whichever comes first: `None` when the condition holds.

@@ -51,19 +51,26 @@ pub(crate) fn is_settled(data_dir: &Path) -> anyhow::Result<bool> {
     let generations = ["state.json", "state.json.1"].map(|name| fs::read(data_dir.join(name)));
     let Some(state) = generations.into_iter().find_map(Result::ok) else { return Ok(false) };
     let state: Value = serde_json::from_slice(&state).context("the state is torn")?;
-    let results = fs::read_dir(data_dir.join("outbox/results")).map(Iterator::count).unwrap_or(0);
+    let results = fs::read_dir(data_dir.join("outbox/results")).into_iter().flatten().flatten();
+    let results = results.filter(|file| file.path().extension().is_some_and(|end| end == "json")).count();
     let is_on_trial = data_dir.join("bundles/kernex-agent/trial.json").exists();
     Ok(state.get("attempt").is_none_or(Value::is_null) && results == 0 && !is_on_trial)
 }
 
-/// The workload of a scripted bundle while the agent runs: this version of it, once, and its script has run.
+/// The workload of a scripted bundle while the agent runs: this version of it, once.
 pub(crate) fn serves(data_dir: &Path, version: &str) -> anyhow::Result<bool> {
+    let second = slot(data_dir, SCRIPTED).join("data/second");
+    ensure!(!second.exists(), "two copies of the workload ran at the same time");
+    Ok(serving(data_dir).is_some_and(|(serving, pid)| serving == version && is_alive(&pid)))
+}
+
+/// The script that ran last is that of a version.
+pub(crate) fn ran_last(data_dir: &Path, version: &str) -> anyhow::Result<()> {
     let data = slot(data_dir, SCRIPTED).join("data");
-    ensure!(!data.join("second").exists(), "two copies of the workload ran at the same time");
     let ran = fs::read_to_string(data.join("ran")).unwrap_or_default();
     let last = ran.lines().last().unwrap_or_default();
     ensure!(last.ends_with(&format!(" {version}")), "the script that ran last is `{last}`");
-    Ok(serving(data_dir).is_some_and(|(serving, pid)| serving == version && is_alive(&pid)))
+    Ok(())
 }
 
 /// After the agent's end: no workload is left.
@@ -88,7 +95,9 @@ fn is_alive(pid: &str) -> bool {
 }
 
 /// The version of a release, if every byte of it is there.
-pub(crate) fn complete_release(release: &Path, bundle: &str) -> anyhow::Result<String> {
+pub(crate) fn complete_release(link: &Path, bundle: &str) -> anyhow::Result<String> {
+    // It may be switched while its files are read.
+    let release = fs::canonicalize(link).with_context(|| format!("{} leads nowhere", link.display()))?;
     let read = |name: &str| {
         fs::read_to_string(release.join(name))
             .with_context(|| format!("{} is incomplete: {name}", release.display()))

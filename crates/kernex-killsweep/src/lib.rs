@@ -8,11 +8,14 @@
 
 mod agent;
 mod check;
+mod fault;
 mod plan;
 mod point;
 mod scenario;
 mod sweep;
 
+pub use fault::Case;
+pub use kernex_tracer::Fault;
 pub use plan::Point;
 pub use scenario::Scenario;
-pub use sweep::{Report, Settings, sweep};
+pub use sweep::{Extent, Report, fault_sweep, kill_sweep};

@@ -132,6 +132,7 @@ pub(crate) async fn is_reached(admin: &OperatorClient, device: &Device, goal: Go
         && match goal {
             Goal::Registered => true,
             Goal::Runs { bundle: SCRIPTED, version, .. } => {
+                check::ran_last(&device.data_dir, version)?;
                 check::is_settled(&device.data_dir)? && check::serves(&device.data_dir, version)?
             }
             _ => check::is_settled(&device.data_dir)?,

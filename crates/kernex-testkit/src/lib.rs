@@ -10,6 +10,7 @@ mod clock;
 mod device;
 mod in_process;
 mod process;
+mod proxy;
 mod wait;
 
 pub use backend::{Backend, Database};
@@ -18,9 +19,10 @@ pub use clock::{OffsetClock, system_clock};
 pub use device::TestDevice;
 pub use in_process::TestServer;
 pub use process::{
-    AgentProcess, Kernex, KernexOutput, Memory, ServerProcess, ServerSetup, cpu_time, memory, program,
-    reset_peak_memory,
+    AgentOptions, AgentProcess, Kernex, KernexOutput, Memory, ServerProcess, ServerSetup, cpu_time, memory,
+    program, reset_peak_memory,
 };
+pub use proxy::{FaultPlan, FaultProxy, ProxyFault};
 pub use wait::wait_for;
 
 /// The password of the admin that [`TestServer`] and [`ServerProcess`] make.

@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 
 use crate::wait_for;
 
-pub use agent::AgentProcess;
+pub use agent::{AgentOptions, AgentProcess};
 pub use kernex::{Kernex, KernexOutput};
 pub use proc_fs::{Memory, cpu_time, memory, reset_peak_memory};
 pub use server::{ServerProcess, ServerSetup};

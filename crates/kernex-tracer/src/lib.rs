@@ -87,3 +87,11 @@ impl Orders {
         command
     }
 }
+
+impl std::str::FromStr for Fault {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|fault| fault.as_str().eq_ignore_ascii_case(text));
+        known.ok_or_else(|| format!("there is no fault `{text}`"))
+    }
+}

@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "kernex-blobs",
             "kernex-bundle",
             "kernex-testpg",
+            "kernex-tracer",
         ],
     ),
     ("kernex-e2e", &[]),

@@ -91,7 +91,7 @@ async fn work(args: RunArgs) -> anyhow::Result<Ending> {
     let outcome = Box::pin(runner.run(events, stop.clone())).await;
     stop.cancel();
     let _ = link.await;
-    outcome.map_err(Into::into)
+    Ok(outcome)
 }
 
 fn stop_on_signal() -> std::io::Result<CancellationToken> {

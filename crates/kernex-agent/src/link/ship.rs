@@ -1,5 +1,7 @@
 //! Results and logs on their way out.
 
+use std::collections::BTreeMap;
+
 use kernex_api::{MAX_ERROR_MESSAGE_BYTES, deployments::ResultRequest, logs::LogEntry};
 use kernex_client::Error;
 use kernex_core::{DeviceId, LogLevel};
@@ -13,7 +15,7 @@ const MAX_BATCH_BYTES: usize = 512 * 1024;
 impl Link {
     /// Sends the outbox in order. Stops at the first result that the control plane could not take now.
     pub(super) async fn send_results(&mut self) -> Result<(), Error> {
-        for report in self.outbox.list() {
+        for report in self.waiting() {
             if self.acknowledged.contains(&(report.seq, report.attempt)) {
                 continue;
             }
@@ -33,6 +35,16 @@ impl Link {
             }
         }
         Ok(())
+    }
+
+    /// Results that are not acknowledged, oldest first: those of the state, and those of the outbox that a state which was
+    /// lost knew of.
+    fn waiting(&self) -> Vec<Report> {
+        let of_outbox = self.outbox.list().into_iter().map(|report| (report.seq, report));
+        let mut waiting: BTreeMap<u64, Report> = of_outbox.collect();
+        let of_state = self.context.snapshot.borrow().reports.clone();
+        waiting.extend(of_state.into_iter().map(|report| (report.seq, report)));
+        waiting.into_values().collect()
     }
 
     /// Ships the oldest lines of log, if there are some. More than a batch goes out piece by piece, between heartbeats.

@@ -84,7 +84,7 @@ mod tests {
         let (state, effects) = step(state, without_contact(200));
         assert!(effects.is_empty() && state.config_version == 5);
         let text = serde_json::to_string(&state).unwrap();
-        let (state, _) = step(serde_json::from_str(&text).unwrap(), Event::Started);
+        let (state, _) = step(serde_json::from_str(&text).unwrap(), Event::Resumed);
         let (state, effects) = step(state, without_contact(100));
         assert_eq!(effects, [Effect::ApplyConfig, Effect::SayConfigReturned { version: 5 }]);
         assert_eq!((state.config_version, state.config, state.config_trial), (4, Some(config(60)), None));

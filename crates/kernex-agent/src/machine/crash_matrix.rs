@@ -100,7 +100,10 @@ impl Device {
 
     /// Runs until all is done and reported, or the power goes; whether it got to the end.
     fn run(&mut self, scenario: &Scenario, first: Event, stop: Stop) -> bool {
-        let mut events = VecDeque::from([first]);
+        let mut events = match first {
+            Event::Started => VecDeque::from([first, Event::Resumed]),
+            first => VecDeque::from([first]),
+        };
         loop {
             let event = match (events.pop_front(), self.outbox.first_key_value()) {
                 (Some(event), _) => event,

@@ -226,13 +226,13 @@ fn an_attempt_that_is_interrupted_too_often_is_given_up() {
     ] {
         let mut state = working(phase, Some("1"));
         for restart in 1..=MAX_RESTARTS {
-            state = step(state, Event::Started).0;
+            state = step(state, Event::Resumed).0;
             assert!(
                 state.attempt.as_ref().is_some_and(|attempt| attempt.phase == phase),
                 "restart {restart}"
             );
         }
-        state = step(state, Event::Started).0;
+        state = step(state, Event::Resumed).0;
         if state.attempt.is_some() {
             state = step(state, completed(Phase::RollingBack)).0;
         }
@@ -243,7 +243,7 @@ fn an_attempt_that_is_interrupted_too_often_is_given_up() {
 #[test]
 fn every_state_that_is_reported_may_follow_the_one_before() {
     for phase in [Phase::Downloading, Phase::Verifying, Phase::Staging, Phase::Activating, Phase::Checking] {
-        let (state, _) = step(working(phase, Some("1")), Event::Started);
+        let (state, _) = step(working(phase, Some("1")), Event::Resumed);
         let now = state.attempt.unwrap().phase.target_state();
         assert!(phase.target_state().can_become(now), "{phase:?} to {now}");
     }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use kernex_bundle::{MAX_MANIFEST_BYTES, Manifest};
 use kernex_core::{BundleName, FailureCode};
 
-use super::Job;
+use super::{Job, local_failure};
 use crate::{
     context::Context,
     disk,
@@ -64,9 +64,12 @@ pub(super) fn read_manifest(
             format!("the manifest of version {} cannot be used: {error}", release.version),
         )
     };
-    let bytes = disk::read_limited(&data.manifest(name, release), MAX_MANIFEST_BYTES as u64);
-    Manifest::parse(&bytes.map_err(|error| failed(error.to_string()))?)
-        .map_err(|error| failed(error.to_string()))
+    // It was in order when the release was made: what cannot be read now is a trouble of this machine.
+    let bytes =
+        disk::read_limited(&data.manifest(name, release), MAX_MANIFEST_BYTES as u64).map_err(|error| {
+            local_failure(&format!("the manifest of version {} cannot be read", release.version), &error)
+        })?;
+    Manifest::parse(&bytes).map_err(|error| failed(error.to_string()))
 }
 
 /// Whether crashes count against the switch to a release.

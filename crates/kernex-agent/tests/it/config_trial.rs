@@ -47,7 +47,7 @@ async fn run(
     let saved = || file.peek().unwrap().unwrap_or_default();
     until("the condition", || is_done(&saved(), &context)).await;
     stop.cancel();
-    running.await.unwrap().unwrap();
+    running.await.unwrap();
     saved()
 }
 

@@ -7,6 +7,8 @@
     reason = "in a test that is how to fail, and to tell what was measured"
 )]
 
+mod bad_link;
+mod chaos;
 mod clock;
 mod crash;
 mod full_disk;
