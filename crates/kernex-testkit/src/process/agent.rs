@@ -8,7 +8,6 @@ use std::{
 
 use kernex_tracer::Orders;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::Command;
 
 use super::{Spawned, clean_command, program};
 
