@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check, the quick ones first; stops at the first that fails.
 
 mod components;
+mod dashboard;
 mod dependencies;
 mod hygiene;
 mod licences;

@@ -64,3 +64,22 @@ pub fn routes(document: utoipa::openapi::OpenApi) -> Router<AppState> {
     let page = SwaggerUi::new("/docs").config(Config::from(address.clone()).validator_url("none"));
     Router::new().route(&address, get(|| async { Json(document) })).merge(page)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Clients are generated from the document; two operations of one name overwrite each other there.
+    #[test]
+    fn no_two_operations_have_the_same_id() {
+        let document: serde_json::Value = serde_json::from_str(&document_json().unwrap()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let operations = paths.values().flat_map(|methods| methods.as_object().unwrap().values());
+        let mut seen = BTreeSet::new();
+        for id in operations.filter_map(|operation| operation["operationId"].as_str()) {
+            assert!(seen.insert(id.to_owned()), "{id} stands there twice");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use kernex_api::BASE_PATH;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    AppState, audit, auth, bundles, deployments, devices, groups, lingering, logs, openapi, pages,
+    AppState, audit, auth, bundles, dashboard, deployments, devices, groups, lingering, logs, openapi,
     registration_tokens, system, telemetry,
 };
 
@@ -27,8 +27,7 @@ pub fn api() -> OpenApiRouter<AppState> {
 /// Everything that the control plane serves.
 pub fn router(state: AppState) -> Router {
     let (api, document) = api().split_for_parts();
-    api.merge(pages::routes())
-        .merge(openapi::routes(document))
+    dashboard::routes(api.merge(openapi::routes(document)))
         // Every handler that reads a body has a limit of its own; the framework's would cut uploads off at 2 MB.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn(lingering::read_what_is_left))

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use super::{components, dependencies, hygiene, licences, tally::Tally};
+use super::{components, dashboard, dependencies, hygiene, licences, tally::Tally};
 use crate::{
     command::{run, run_and_watch},
     openapi, postgres,
@@ -25,6 +25,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "clippy", about: "lints, warnings denied", run: clippy },
     Step { name: "build", about: "programs and tests", run: build },
     Step { name: "openapi", about: "the committed document is what the handlers say", run: check_openapi },
+    Step { name: "dashboard", about: "its types, lints, tests, and a browser", run: check_dashboard },
     Step {
         name: "tests",
         about: "unit, endpoint, store and end-to-end tests, on SQLite and PostgreSQL",
@@ -55,6 +56,12 @@ fn check_openapi() -> Result<String> {
     build()?;
     openapi::check()?;
     Ok(String::new())
+}
+
+/// The browser talks to the programs, which hold the built files.
+fn check_dashboard() -> Result<String> {
+    build()?;
+    dashboard::check()
 }
 
 fn test() -> Result<String> {

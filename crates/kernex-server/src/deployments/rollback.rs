@@ -23,6 +23,7 @@ use crate::{
 /// Makes one new deployment per version that devices return to. Devices that ran nothing before are left as they are; if no
 /// device has anything to return to, that is an error.
 #[utoipa::path(post, path = "/deployments/{deployment_id}/rollback", tag = "deployments",
+    operation_id = "rollback_deployment",
     params(("deployment_id" = DeploymentId, Path)), request_body = Option<RollbackDeploymentRequest>,
     security(("bearer" = [])), responses(
     (status = 202, body = CreatedRollbacks),

@@ -21,7 +21,8 @@ use crate::{
 };
 
 /// Return devices to a version that each of them ran.
-#[utoipa::path(post, path = "/devices/rollback", tag = "deployments", request_body = RollbackDevicesRequest,
+#[utoipa::path(post, path = "/devices/rollback", tag = "deployments",
+    operation_id = "rollback_devices", request_body = RollbackDevicesRequest,
     security(("bearer" = [])), responses(
     (status = 200, body = CreatedRollback),
     (status = 400, body = Problem, content_type = "application/problem+json"),

@@ -1,0 +1,2 @@
+function e(e){return/^[A-Za-z0-9_@%+=:,./-]+$/.test(e)?e:`'${e.replaceAll(`'`,`'\\''`)}'`}function t(...t){return[`kernex`,...t].map(e).join(` `)}function n(t,n,r){let i=[`curl --fail-with-body -X ${t} -H "Authorization: Bearer $KERNEX_TOKEN"`];return r!==void 0&&i.push(`-H ${e(`Content-Type: application/json`)} -d ${e(JSON.stringify(r))}`),i.push(e(`${location.origin}${n}`)),i.join(` \\
+  `)}export{n,e as r,t};
