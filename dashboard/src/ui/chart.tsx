@@ -31,21 +31,27 @@ export function Chart({ title, unit, points, marks }: ChartProps) {
   const drawn = useRef<ChartMark[]>(marks);
   const [hovered, setHovered] = useState<number | null>(null);
   drawn.current = marks;
+  const data: uPlot.AlignedData = [points.map((point) => point.at), points.map((point) => point.value)];
+  const shownData = useRef(data);
+  shownData.current = data;
 
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
     const make = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(optionsFor(element, drawn, setHovered), [[], []], element);
+      plot.current = new uPlot(optionsFor(element, drawn, setHovered), shownData.current, element);
     };
     make();
     const watcher = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }));
     watcher.observe(element);
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
     window.addEventListener("kernex:theme", make);
+    scheme.addEventListener("change", make);
     return () => {
       watcher.disconnect();
       window.removeEventListener("kernex:theme", make);
+      scheme.removeEventListener("change", make);
       plot.current?.destroy();
       plot.current = null;
     };
@@ -94,7 +100,7 @@ function optionsFor(element: HTMLElement, marks: MarksRef, onHover: (index: numb
     cursor: { y: false, points: { size: 6 } },
     scales: { y: { range: (_, low, high) => rangeOf(low, high) } },
     axes: [
-      { ...axis, values: (_, splits, __, ___, step) => splits.map((at) => timeLabel(at, step)) },
+      { ...axis, size: 26, values: (_, splits, __, ___, step) => splits.map((at) => timeLabel(at, step)) },
       { ...axis, size: 48, values: (_, splits) => splits.map((value) => formatNumber(value, { notation: "compact" })) },
     ],
     series: [
@@ -128,11 +134,14 @@ function rangeOf(low: number | null, high: number | null): [number, number] {
   return [bottom, top];
 }
 
+const MINUTE = 60;
 const DAY = 86_400;
 
 function timeLabel(at: number, step: number): string {
   const parts: Intl.DateTimeFormatOptions =
-    step >= DAY ? { month: "short", day: "numeric" } : { hour: "2-digit", minute: "2-digit", hour12: false };
+    step >= DAY
+      ? { month: "short", day: "numeric" }
+      : { hour: "2-digit", minute: "2-digit", hour12: false, ...(step < MINUTE ? { second: "2-digit" } : {}) };
   return new Intl.DateTimeFormat(currentLanguage(), parts).format(new Date(at * 1000));
 }
 
@@ -140,7 +149,8 @@ function drawMarks(chart: uPlot, marks: ChartMark[], colors: { ok: string; faile
   const { ctx, bbox } = chart;
   ctx.save();
   ctx.font = `${11 * devicePixelRatio}px Inter Variable, sans-serif`;
-  for (const mark of marks) {
+  let free = 0;
+  for (const mark of marks.toSorted((a, b) => a.at - b.at)) {
     const x = chart.valToPos(mark.at, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     ctx.strokeStyle = mark.failed ? colors.failed : colors.ok;
@@ -153,6 +163,9 @@ function drawMarks(chart: uPlot, marks: ChartMark[], colors: { ok: string; faile
     ctx.fillStyle = colors.text;
     const width = ctx.measureText(mark.label).width;
     const fits = x + width + 8 < bbox.left + bbox.width;
+    // Names that would cover one another are left out; the line stays, and the history has them all.
+    if (x < free) continue;
+    free = x + width + 12 * devicePixelRatio;
     ctx.textAlign = fits ? "left" : "right";
     ctx.fillText(mark.label, x + (fits ? 4 : -4) * devicePixelRatio, bbox.top + 10 * devicePixelRatio);
   }

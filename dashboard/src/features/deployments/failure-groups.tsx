@@ -81,7 +81,8 @@ export function groupByCause(all: Target[]): Group[] {
   for (const target of all) {
     const cause = target.error_code ?? target.state;
     const message = target.error_message ?? null;
-    const key = `${cause}\n${message ?? ""}`;
+    // How long it took differs from device to device and is no cause.
+    const key = `${cause}\n${(message ?? "").replace(/\d+(\.\d+)? m?s\b/g, "")}`;
     const group = groups.get(key) ?? { cause, message, targets: [] };
     group.targets.push(target);
     groups.set(key, group);
