@@ -1,11 +1,18 @@
-//! The published JSON Schema, and its findings as sentences.
+//! The published JSON Schema, checked by a reader of our own, and its findings as sentences.
+//!
+//! The schema uses a small part of JSON Schema, and every device carries what reads it: a library for all of it would be a fifth
+//! of the agent. Tests see to it that the schema uses nothing that is not read here, and that both come to the same
+//! conclusions about the same manifests.
+
+mod pattern;
+mod words;
 
 use std::sync::LazyLock;
 
-use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::error::{ManifestError, cut};
+use super::error::ManifestError;
+use words::{Keyword, sentence};
 
 /// The manifest's JSON Schema (2020-12), as it is published.
 pub const MANIFEST_SCHEMA: &str = include_str!("../../schema/manifest.json");
@@ -13,110 +20,152 @@ pub const MANIFEST_SCHEMA: &str = include_str!("../../schema/manifest.json");
 static SCHEMA: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(MANIFEST_SCHEMA).expect("the schema in this crate is JSON"));
 
-static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
-    jsonschema::draft202012::new(&SCHEMA).expect("the schema in this crate is a valid schema")
-});
-
 /// Checks a manifest; an error tells the first finding.
 pub(super) fn check(manifest: &Value) -> Result<(), ManifestError> {
     if !manifest.is_object() {
         return Err(ManifestError::invalid("", "the manifest is not a JSON object"));
     }
-    match VALIDATOR.validate(manifest) {
-        Ok(()) => Ok(()),
-        Err(error) => Err(ManifestError::Invalid {
-            pointer: error.instance_path().as_str().to_owned(),
-            reason: sentence(&error),
-        }),
+    check_value(manifest, &SCHEMA, "")
+}
+
+/// Checks a value, and what is in it, against a part of the schema.
+fn check_value(value: &Value, schema: &Value, pointer: &str) -> Result<(), ManifestError> {
+    let schema = resolve(schema);
+    if let Some(keyword) = broken_keyword(value, schema) {
+        let reason = sentence(keyword, value, schema);
+        return Err(ManifestError::Invalid { pointer: pointer.to_owned(), reason });
+    }
+    match value {
+        Value::Object(fields) => check_fields(fields, schema, pointer),
+        Value::Array(items) => match schema.get("items") {
+            Some(of_items) => items
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, item)| check_value(item, of_items, &format!("{pointer}/{index}"))),
+            None => Ok(()),
+        },
+        _ => Ok(()),
     }
 }
 
-fn sentence(error: &ValidationError<'_>) -> String {
-    use ValidationErrorKind as Kind;
-    let value = error.instance();
-    match error.kind() {
-        Kind::AdditionalProperties { unexpected } => {
-            let name = unexpected.first().map_or("", String::as_str);
-            format!("unknown field `{}`; data of your own belongs in metadata", cut(name))
+fn check_fields(fields: &Map<String, Value>, schema: &Value, pointer: &str) -> Result<(), ManifestError> {
+    for (name, value) in fields {
+        let of_field = schema.pointer(&format!("/properties/{}", escaped(name)));
+        let of_field =
+            of_field.or_else(|| schema.get("additionalProperties").filter(|other| other.is_object()));
+        if let Some(of_field) = of_field {
+            check_value(value, of_field, &format!("{pointer}/{}", escaped(name)))?;
         }
-        Kind::Required { property } => format!("{} is missing", property.as_str().unwrap_or("a field")),
-        Kind::MaxLength { limit } => format!("{} characters, at most {limit} allowed", length(value)),
-        Kind::MinLength { .. } | Kind::MinItems { .. } => "must not be empty".to_owned(),
-        Kind::MaxItems { limit } => format!("{} entries, at most {limit} allowed", length(value)),
-        Kind::MaxProperties { limit } => format!("{} entries, at most {limit} allowed", length(value)),
-        Kind::Minimum { limit } => format!("{} is too small, at least {limit} needed", short(value)),
-        Kind::Maximum { limit } => format!("{} is too large, at most {limit} allowed", short(value)),
-        Kind::Type { .. } => format!("is {}, needed is {}", type_name(value), wanted_type(error)),
-        Kind::Enum { options } => format!("{} is none of {}", short(value), list(options)),
-        Kind::PropertyNames { error } => {
-            format!("{} is not allowed as a name: {}", short(error.instance()), description(error))
+    }
+    Ok(())
+}
+
+/// The first keyword that a value does not follow by itself, whatever is in it.
+fn broken_keyword<'a>(value: &'a Value, schema: &'a Value) -> Option<Keyword<'a>> {
+    let limit = |keyword: &str| schema.get(keyword).and_then(Value::as_u64);
+    if schema.get("type").is_some_and(|types| !is_of_type(value, types)) {
+        return Some(Keyword::Type);
+    }
+    if let Some(options) =
+        schema.get("enum").and_then(Value::as_array).filter(|options| !options.contains(value))
+    {
+        return Some(Keyword::Enum(options));
+    }
+    match value {
+        Value::String(text) => broken_by_text(text, schema),
+        Value::Number(number) => {
+            let number = number.as_f64().unwrap_or(f64::NAN);
+            let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_f64);
+            let least = bound("minimum").filter(|least| number < *least).map(|_| Keyword::Minimum);
+            least.or_else(|| bound("maximum").filter(|most| number > *most).map(|_| Keyword::Maximum))
         }
-        Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } => {
-            "needs exactly one of http, tcp and command".to_owned()
+        Value::Array(items) => {
+            let is_longer = limit("maxItems").is_some_and(|most| items.len() as u64 > most);
+            let is_shorter = limit("minItems").is_some_and(|least| (items.len() as u64) < least);
+            is_longer.then_some(Keyword::MaxItems).or(is_shorter.then_some(Keyword::MinItems))
         }
-        Kind::Pattern { .. } | Kind::Not { .. } => {
-            format!("{} is not allowed, needed is {}", short(value), description(error))
-        }
-        other => format!("does not follow the schema ({})", other.keyword()),
+        Value::Object(fields) => broken_by_fields(fields, schema),
+        Value::Null | Value::Bool(_) => None,
     }
 }
 
-/// The `description` beside the keyword that failed: the schema says in words what its patterns mean.
-fn description(error: &ValidationError<'_>) -> String {
-    let keyword = error.schema_path().as_str();
-    let parent = keyword.rsplit_once('/').map_or("", |(parent, _)| parent);
-    let text = SCHEMA.pointer(&parent.replace("/$ref", "")).and_then(|schema| schema.get("description"));
-    text.and_then(Value::as_str).unwrap_or("another form").to_owned()
+fn broken_by_text(text: &str, schema: &Value) -> Option<Keyword<'static>> {
+    let limit = |keyword: &str| schema.get(keyword).and_then(Value::as_u64);
+    let length = text.chars().count() as u64;
+    if limit("maxLength").is_some_and(|most| length > most) {
+        return Some(Keyword::MaxLength);
+    }
+    if limit("minLength").is_some_and(|least| length < least) {
+        return Some(Keyword::MinLength);
+    }
+    let is_other =
+        schema.get("pattern").and_then(Value::as_str).is_some_and(|pattern| !pattern::matches(pattern, text));
+    let excluded = schema.pointer("/not/enum").and_then(Value::as_array);
+    let is_excluded = excluded.is_some_and(|texts| texts.iter().any(|excluded| excluded == text));
+    (is_other || is_excluded).then_some(Keyword::Pattern)
 }
 
-fn wanted_type(error: &ValidationError<'_>) -> String {
-    let wanted = SCHEMA.pointer(error.schema_path().as_str());
-    let first = match wanted {
-        Some(Value::Array(types)) => types.first(),
-        other => other,
+fn broken_by_fields<'a>(fields: &'a Map<String, Value>, schema: &'a Value) -> Option<Keyword<'a>> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let is_known = |name: &String| properties.is_some_and(|known| known.contains_key(name));
+    if schema.get("additionalProperties") == Some(&Value::Bool(false))
+        && let Some(name) = fields.keys().find(|name| !is_known(name))
+    {
+        return Some(Keyword::AdditionalProperties(name));
+    }
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    if let Some(name) = required.filter_map(Value::as_str).find(|name| !fields.contains_key(*name)) {
+        return Some(Keyword::Required(name));
+    }
+    if schema.get("maxProperties").and_then(Value::as_u64).is_some_and(|most| fields.len() as u64 > most) {
+        return Some(Keyword::MaxProperties);
+    }
+    if let Some(of_names) = schema.get("propertyNames")
+        && let Some(name) = fields.keys().find(|name| broken_by_text(name, of_names).is_some())
+    {
+        return Some(Keyword::PropertyNames(name));
+    }
+    let ways = schema.pointer("/then/oneOf").and_then(Value::as_array)?;
+    (ways.iter().filter(|way| follows(fields, way)).count() != 1).then_some(Keyword::OneOf)
+}
+
+/// Whether one of several ways is taken: its fields are there, each of its type.
+fn follows(fields: &Map<String, Value>, way: &Value) -> bool {
+    let required =
+        way.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let is_of_type = |name: &str| {
+        let types = way.pointer(&format!("/properties/{name}/type"));
+        fields.get(name).is_some_and(|value| types.is_none_or(|types| is_of_type(value, types)))
     };
-    match first.and_then(Value::as_str) {
-        Some("string") => "a string",
-        Some("integer") => "a whole number",
-        Some("number") => "a number",
-        Some("boolean") => "true or false",
-        Some("array") => "a list",
-        Some("object") => "an object",
-        _ => "another type",
-    }
-    .to_owned()
+    required.into_iter().all(is_of_type)
 }
 
-fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(n) if n.is_f64() => "a number with a fraction",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
+/// What a reference leads to; nothing stands beside one but remarks.
+fn resolve(schema: &Value) -> &Value {
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix('#'));
+    target.and_then(|path| SCHEMA.pointer(path)).unwrap_or(schema)
 }
 
-fn length(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.chars().count(),
-        Value::Array(items) => items.len(),
-        Value::Object(fields) => fields.len(),
-        _ => 0,
+fn is_of_type(value: &Value, types: &Value) -> bool {
+    let is_one = |name: &str| match (name, value) {
+        ("null", Value::Null) | ("boolean", Value::Bool(_)) | ("string", Value::String(_)) => true,
+        ("array", Value::Array(_)) | ("object", Value::Object(_)) | ("number", Value::Number(_)) => true,
+        // 2.0 is a whole number.
+        ("integer", Value::Number(number)) => {
+            !number.is_f64() || number.as_f64().is_some_and(|number| number.fract() == 0.0)
+        }
+        _ => false,
+    };
+    match types {
+        Value::Array(types) => types.iter().filter_map(Value::as_str).any(is_one),
+        one => one.as_str().is_some_and(is_one),
     }
 }
 
-fn short(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("`{}`", cut(text)),
-        Value::Number(number) => cut(&number.to_string()),
-        other => type_name(other).to_owned(),
-    }
+/// A name as a step of a JSON pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
-fn list(options: &Value) -> String {
-    let options = options.as_array().into_iter().flatten().filter_map(Value::as_str);
-    options.collect::<Vec<_>>().join(", ")
-}
+#[cfg(test)]
+mod tests;
