@@ -5,16 +5,21 @@ use std::{
     io::Read,
 };
 
+mod lane;
+
 use crate::{
     archive::{
         ArchiveError, ArchiveFormat, ArchiveReader, EntryKind, EntryPath, Limits, Links, check_links, shown,
     },
-    digest::{Digest, Hasher},
+    digest::Digest,
     manifest::{ListedFile, MAX_MANIFEST_BYTES, Manifest},
 };
 
+use lane::FileHasher;
+pub(crate) use lane::Hashing;
+
 pub(crate) const MANIFEST_NAME: &str = "manifest.json";
-const BUFFER_BYTES: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 128 * 1024;
 
 /// What an archive holds.
 #[derive(Clone, Debug)]
@@ -88,7 +93,7 @@ fn mode(is_executable: bool) -> &'static str {
 
 /// Reads an archive to its end and says what it holds. Memory is bounded by the names; contents are not kept.
 pub fn inspect(reader: impl Read, limits: &Limits) -> Result<Inspection, ArchiveError> {
-    read_archive(reader, limits, &mut Nowhere)
+    read_archive(reader, limits, &mut Nowhere, Hashing::Here)
 }
 
 /// Whether the files are what a manifest says: scripts, and programs given with a path inside the bundle, are there;
@@ -167,6 +172,7 @@ pub(crate) fn read_archive(
     reader: impl Read,
     limits: &Limits,
     sink: &mut dyn Sink,
+    hashing: Hashing,
 ) -> Result<Inspection, ArchiveError> {
     let mut archive = ArchiveReader::new(reader, limits)?;
     let mut survey = Survey::default();
@@ -187,22 +193,22 @@ pub(crate) fn read_archive(
         };
         sink.start_file(&entry.path, is_executable)?;
         let mut manifest = is_manifest(&entry.path).then(Vec::new);
-        let mut hasher = survey.wants_digests().then(Hasher::new);
+        let mut hasher = survey.wants_digests().then(|| FileHasher::new(hashing, size_bytes));
         loop {
             let read = archive.read_content(&mut buffer)?;
             if read == 0 {
                 break;
             }
             sink.write(&buffer[..read])?;
-            if let Some(hasher) = &mut hasher {
-                hasher.update(&buffer[..read]);
-            }
             if let Some(bytes) = &mut manifest {
                 let room = (MAX_MANIFEST_BYTES + 1).saturating_sub(bytes.len());
                 bytes.extend_from_slice(&buffer[..read.min(room)]);
             }
+            if let Some(hasher) = &mut hasher {
+                hasher.update(&mut buffer, read);
+            }
         }
-        let sha256 = hasher.map(Hasher::finish);
+        let sha256 = hasher.and_then(FileHasher::finish);
         survey.note_file(&entry.path, BundleFile { size_bytes, is_executable, sha256 }, manifest)?;
     }
     survey.finish(&archive)

@@ -1,5 +1,6 @@
 //! Unpacking into a fresh folder.
 
+mod flusher;
 mod folder;
 
 use std::{
@@ -11,8 +12,9 @@ use std::{
 
 use crate::{
     archive::{ArchiveError, EntryPath, Limits},
-    inspect::{Inspection, Sink, read_archive},
+    inspect::{Hashing, Inspection, Sink, read_archive},
 };
+use flusher::Flusher;
 use folder::Folder;
 
 /// An unpacked bundle.
@@ -31,7 +33,7 @@ pub struct Unpacked {
 /// when this returns. Symbolic links, where the manifest allows them, are made last. After an error the destination holds parts and must be removed by the caller.
 pub fn unpack(reader: impl Read, dest: &Path, limits: &Limits) -> Result<Unpacked, ArchiveError> {
     let mut writer = Writer::new(dest)?;
-    let inspection = read_archive(reader, limits, &mut writer)?;
+    let inspection = read_archive(reader, limits, &mut writer, Hashing::Beside)?;
     writer.make_links(&inspection)?;
     writer.sync()?;
     let root = inspection.top_folder.as_ref().map_or_else(|| dest.to_owned(), |folder| dest.join(folder));
@@ -48,6 +50,7 @@ struct Writer {
     /// The folder of the last file: the next one is mostly in it too.
     last_folder: Option<(String, Folder)>,
     current: Option<File>,
+    flusher: Flusher,
 }
 
 impl Writer {
@@ -59,7 +62,15 @@ impl Writer {
         }
         let root = Folder::open(dest).map_err(failed)?;
         let folders = BTreeSet::from([String::new()]);
-        Ok(Self { dest: dest.to_owned(), root, folders, files: Vec::new(), last_folder: None, current: None })
+        Ok(Self {
+            dest: dest.to_owned(),
+            root,
+            folders,
+            files: Vec::new(),
+            last_folder: None,
+            current: None,
+            flusher: Flusher::default(),
+        })
     }
 
     /// Makes a folder and those above it, as far as they are missing.
@@ -107,9 +118,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Brings files and folders to the disk. In one go at the end: the kernel has written most of it by then.
+    /// Brings files and folders to the disk. In one go at the end: most of it has been written by then.
     fn sync(mut self) -> Result<(), ArchiveError> {
         self.current = None;
+        self.flusher.end().map_err(|e| self.failed("", e))?;
         for path in &self.files {
             let synced = self.root.open_file(path.as_str()).and_then(|file| file.sync_all());
             synced.map_err(|e| self.failed(path.as_str(), e))?;
@@ -140,7 +152,7 @@ impl Sink for Writer {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
         let Some(file) = &mut self.current else { return Ok(()) };
-        let written = file.write_all(bytes);
+        let written = file.write_all(bytes).and_then(|()| self.flusher.note(file, bytes.len()));
         let path = self.files.last().map_or("", EntryPath::as_str);
         written.map_err(|e| self.failed(path, e))
     }
