@@ -32,6 +32,8 @@ pub enum ErrorCode {
     Replayed,
     /// 403: known, but not allowed to do this.
     Forbidden,
+    /// 403: somebody else has set the password; it has to be changed first.
+    PasswordChangeRequired,
     /// 403: the device waits for an operator's approval.
     PendingApproval,
     /// 403: the device has no target with this deployment or bundle.

@@ -14,7 +14,7 @@ use crate::{
     exit_code::ExitCode,
     failure::Failure,
     output::{self, OutputFormat},
-    session,
+    session::{self, With},
 };
 
 /// The surroundings of a command.
@@ -65,7 +65,30 @@ impl Context {
         // A damaged file must not stand in the way of flags that make it unnecessary.
         let stored = if token.is_some() && self.url().is_some() { None } else { self.stored()? };
         let session = session::choose(self.url(), token, stored.as_ref())?;
-        Ok(self.anonymous_client(&session.url)?.with_token(session.token))
+        let client = self.anonymous_client(&session.url)?;
+        Ok(match session.with {
+            With::Token(token) => client.with_token(token),
+            With::Login(login) => self.logged_in(client, &login),
+        })
+    }
+
+    /// A client with a login that was kept; what renews it is kept in its place.
+    pub(crate) fn logged_in(&self, client: OperatorClient, login: &Credentials) -> OperatorClient {
+        let Some(renewable) = login.login(self.now()) else { return client.with_token(login.token.clone()) };
+        let (store, login) = (self.store.clone(), login.clone());
+        client.with_login(renewable, move |answer| {
+            // The command goes on without it; the next one renews again.
+            if let Some(store) = &store
+                && let Err(error) = store.save(&Credentials::of(
+                    login.url.clone(),
+                    login.username.clone(),
+                    answer,
+                    SystemClock.now(),
+                ))
+            {
+                output::say(&format!("warning: {error:#}"));
+            }
+        })
     }
 
     /// A client without credentials.

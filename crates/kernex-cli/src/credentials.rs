@@ -5,10 +5,13 @@ use std::{
     io::{ErrorKind, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result};
-use kernex_client::Token;
+use kernex_api::auth::LoginResponse;
+use kernex_client::{Login, Token};
+use kernex_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::output;
@@ -22,8 +25,35 @@ pub(crate) struct Credentials {
     pub(crate) url: String,
     /// Who logged in.
     pub(crate) username: String,
-    /// What the control plane gave.
+    /// The access token that the control plane gave.
     pub(crate) token: Token,
+    /// The secret that gets the next one; logins of older programs have none.
+    pub(crate) refresh_token: Option<Token>,
+    /// When the access token ends, Unix milliseconds.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Credentials {
+    /// What a login gave.
+    pub(crate) fn of(url: String, username: String, answer: &LoginResponse, now: Timestamp) -> Self {
+        Self {
+            url,
+            username,
+            token: Token::new(answer.access_token.clone()),
+            refresh_token: Some(Token::new(answer.refresh_token.clone())),
+            expires_at: now.plus_secs(i64::try_from(answer.expires_in).unwrap_or(0)),
+        }
+    }
+
+    /// The login as the client takes it, if it can be renewed.
+    pub(crate) fn login(&self, now: Timestamp) -> Option<Login> {
+        let left = u64::try_from(self.expires_at.as_millis() - now.as_millis()).unwrap_or(0);
+        Some(Login {
+            access_token: self.token.clone(),
+            refresh_token: self.refresh_token.clone()?,
+            lasts: Duration::from_millis(left),
+        })
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -31,6 +61,10 @@ struct OnDisk {
     url: String,
     username: String,
     token: String,
+    #[serde(default)]
+    refresh_token: Option<String>,
+    #[serde(default)]
+    expires_at: i64,
 }
 
 /// Where logins are kept.
@@ -66,7 +100,13 @@ impl CredentialStore {
         warn_if_others_can_read(&path);
         let stored: OnDisk = serde_json::from_str(&text)
             .map_err(|_| anyhow::anyhow!("`{}` is damaged; log in again or remove it", path.display()))?;
-        Ok(Some(Credentials { url: stored.url, username: stored.username, token: Token::new(stored.token) }))
+        Ok(Some(Credentials {
+            url: stored.url,
+            username: stored.username,
+            token: Token::new(stored.token),
+            refresh_token: stored.refresh_token.map(Token::new),
+            expires_at: Timestamp::from_millis(stored.expires_at),
+        }))
     }
 
     /// Keeps a login; the file is complete or as it was before.
@@ -75,6 +115,8 @@ impl CredentialStore {
             url: credentials.url.clone(),
             username: credentials.username.clone(),
             token: credentials.token.expose().to_owned(),
+            refresh_token: credentials.refresh_token.as_ref().map(|token| token.expose().to_owned()),
+            expires_at: credentials.expires_at.as_millis(),
         })?;
         self.replace(&text)
             .with_context(|| format!("the login cannot be kept in `{}`", self.path().display()))
@@ -122,6 +164,8 @@ mod tests {
             url: "https://kx".to_owned(),
             username: "ada".to_owned(),
             token: Token::new(token.to_owned()),
+            refresh_token: Some(Token::new(format!("{token} renewed"))),
+            expires_at: Timestamp::from_millis(1_800_000_000_000),
         }
     }
 

@@ -5,11 +5,20 @@ use url::Url;
 
 use crate::{credentials::Credentials, exit_code::ExitCode, failure::Failure};
 
-/// A control plane and the token for it.
+/// A control plane and the credentials for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) url: String,
-    pub(crate) token: Token,
+    pub(crate) with: With,
+}
+
+/// The credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum With {
+    /// A token that was given for this command.
+    Token(Token),
+    /// The login that was kept.
+    Login(Credentials),
 }
 
 /// Chooses; a stored token is only ever used for the control plane that gave it.
@@ -22,10 +31,9 @@ pub(crate) fn choose(
         let failure = Failure::new(ExitCode::NotLoggedIn, "you are not logged in to a control plane");
         return Err(failure.hint("log in with `kernex login URL`, or set KERNEX_URL and KERNEX_TOKEN"));
     };
-    let stored_token =
-        || stored.filter(|login| same_origin(&login.url, address)).map(|login| login.token.clone());
-    match token.or_else(stored_token) {
-        Some(token) => Ok(Session { url: address.to_owned(), token }),
+    let login = || stored.filter(|login| same_origin(&login.url, address)).cloned().map(With::Login);
+    match token.map(With::Token).or_else(login) {
+        Some(with) => Ok(Session { url: address.to_owned(), with }),
         None => Err(Failure::new(ExitCode::NotLoggedIn, format!("you are not logged in to {address}"))
             .hint(format!("log in with `kernex login {address}`, or set KERNEX_TOKEN"))),
     }
@@ -47,6 +55,8 @@ mod tests {
             url: "https://kx/".to_owned(),
             username: "ada".to_owned(),
             token: Token::new("stored".to_owned()),
+            refresh_token: None,
+            expires_at: kernex_core::Timestamp::from_millis(0),
         }
     }
 
@@ -58,7 +68,11 @@ mod tests {
     fn flags_go_before_the_stored_login() {
         let check = |url, token, expected: (&str, &str)| {
             let session = choose(url, token, Some(&stored())).unwrap();
-            assert_eq!((session.url.as_str(), session.token.expose()), expected);
+            let token = match &session.with {
+                With::Token(token) => token,
+                With::Login(login) => &login.token,
+            };
+            assert_eq!((session.url.as_str(), token.expose()), expected);
         };
         check(None, None, ("https://kx/", "stored"));
         check(None, given(), ("https://kx/", "given"));

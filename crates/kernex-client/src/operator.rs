@@ -10,6 +10,7 @@ mod deployments;
 mod devices;
 mod download;
 mod groups;
+mod login;
 mod query;
 mod registration_tokens;
 mod system;
@@ -17,15 +18,18 @@ mod token;
 mod upload;
 
 pub use audit::AuditExport;
+pub use login::Login;
 pub use query::{AuditQuery, BundleQuery, DeploymentQuery, DeviceQuery, LogQuery, PageQuery, TargetQuery};
 pub use token::Token;
 
 use std::time::Duration;
 
-use kernex_api::{BASE_PATH, signing::IDEMPOTENCY_KEY_HEADER};
+use kernex_api::{BASE_PATH, auth::LoginResponse, signing::IDEMPOTENCY_KEY_HEADER};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
+
+use login::RenewingLogin;
 
 use crate::{
     Error, HttpOptions, build_http_client,
@@ -39,11 +43,18 @@ const UPLOAD_READ_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often a request that creates is sent again after the connection broke.
 const MAX_CREATE_RETRIES: u32 = 2;
 
+#[derive(Clone, Debug)]
+enum Credentials {
+    None,
+    Token(Token),
+    Login(RenewingLogin),
+}
+
 /// A client for operators: the CLI, tests and scripts.
 #[derive(Clone, Debug)]
 pub struct OperatorClient {
     base: Url,
-    token: Option<Token>,
+    credentials: Credentials,
     http: Client,
     uploads: Client,
     read_timeout: Duration,
@@ -59,13 +70,24 @@ impl OperatorClient {
         let http = build_http_client(options)?;
         let uploads =
             build_http_client(&HttpOptions { read_timeout: UPLOAD_READ_TIMEOUT, ..options.clone() })?;
-        Ok(Self { base, token: None, http, uploads, read_timeout: options.read_timeout })
+        Ok(Self { base, credentials: Credentials::None, http, uploads, read_timeout: options.read_timeout })
     }
 
     /// The same client with these credentials.
     #[must_use]
     pub fn with_token(mut self, token: Token) -> Self {
-        self.token = Some(token);
+        self.credentials = Credentials::Token(token);
+        self
+    }
+
+    /// The same client with a login, whose access token it renews when that is due. `renewed` gets each new one.
+    #[must_use]
+    pub fn with_login(
+        mut self,
+        login: Login,
+        renewed: impl Fn(&LoginResponse) + Send + Sync + 'static,
+    ) -> Self {
+        self.credentials = Credentials::Login(RenewingLogin::new(login, renewed));
         self
     }
 
@@ -74,12 +96,12 @@ impl OperatorClient {
         &self.base
     }
 
-    /// Logs in and returns the same client with the token that the control plane gave.
+    /// Logs in and returns the same client with that login.
     pub async fn logged_in(self, username: &str, password: &str) -> Result<Self, Error> {
         let request =
             kernex_api::auth::LoginRequest { username: username.to_owned(), password: password.to_owned() };
         let answer = self.login(&request).await?;
-        Ok(self.with_token(Token::new(answer.access_token)))
+        Ok(self.with_login(Login::from(&answer), |_| {}))
     }
 
     /// The address of an endpoint; each segment is percent-encoded.
@@ -97,14 +119,19 @@ impl OperatorClient {
 
     fn request_by(&self, client: &Client, method: Method, url: Url) -> RequestBuilder {
         debug_assert_eq!(url.origin(), self.base.origin(), "a token is for its own control plane");
-        let request = client.request(method, url);
-        match &self.token {
-            Some(token) => request.bearer_auth(token.expose()),
-            None => request,
-        }
+        client.request(method, url)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Error> {
+        let request = match &self.credentials {
+            Credentials::None => request,
+            Credentials::Token(token) => request.bearer_auth(token.expose()),
+            Credentials::Login(login) => request.bearer_auth(login.access_token(self).await?.expose()),
+        };
+        self.send_as_it_is(request).await
+    }
+
+    async fn send_as_it_is(&self, request: RequestBuilder) -> Result<Response, Error> {
         request.send().await.map_err(|error| network_error(&self.base, error))
     }
 

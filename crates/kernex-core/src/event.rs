@@ -1,14 +1,8 @@
 //! What can happen, as events name it.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, Type},
-};
 
-use crate::state::{UnknownWord, words};
+use crate::state::words;
 
 words! {
     /// What happened. The part before the dot says to what.

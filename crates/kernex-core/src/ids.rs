@@ -55,6 +55,8 @@ ids! {
     UserId
     /// One login, which logout ends.
     SessionId
+    /// One API key.
+    ApiKeyId
     /// One registration token.
     RegistrationTokenId
     /// One HTTP request, as logs and error bodies name it.

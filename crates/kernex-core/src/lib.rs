@@ -8,6 +8,7 @@ pub mod config;
 pub mod event;
 pub mod ids;
 pub mod name;
+pub mod permission;
 pub mod selector;
 pub mod state;
 pub mod time;
@@ -17,10 +18,11 @@ pub mod window;
 pub use config::{ConfigError, ConfigPatch, DeviceConfig, LogLevel};
 pub use event::EventKind;
 pub use ids::{
-    BundleId, DeploymentId, DeviceId, GroupId, OrganizationId, RegistrationTokenId, RequestId, SessionId,
-    UserId,
+    ApiKeyId, BundleId, DeploymentId, DeviceId, GroupId, OrganizationId, RegistrationTokenId, RequestId,
+    SessionId, UserId,
 };
 pub use name::{BundleName, InvalidName};
+pub use permission::{Permission, Permissions};
 pub use selector::{DeviceFacts, Selector, SelectorError};
 pub use state::{
     ActorKind, AuditResult, DeploymentKind, DeploymentStatus, DeviceHealth, DeviceStatus, FailureCode,

@@ -1,13 +1,8 @@
 //! States and their legal transitions.
 
-use std::borrow::Cow;
+use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use serde::{Deserialize, Serialize};
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{ObjectBuilder, RefOr, Schema, Type},
-};
 
 /// Declares a closed set of words with one spelling for JSON, the database and people.
 macro_rules! words {
@@ -27,17 +22,17 @@ macro_rules! words {
         }
 
         // By hand: the derive does not see through a word that a macro hands on, and would document the variants' names.
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
                 let words = $name::ALL.iter().map(|word| word.as_str());
-                let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+                let schema = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::Type::String).enum_values(Some(words));
                 schema.description(Some(concat!($($doc),*).trim())).build().into()
             }
         }
 
-        impl ToSchema for $name {
-            fn name() -> Cow<'static, str> {
-                Cow::Borrowed(stringify!($name))
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                std::borrow::Cow::Borrowed(stringify!($name))
             }
         }
 
@@ -48,11 +43,11 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+            type Err = $crate::state::UnknownWord;
+            fn from_str(text: &str) -> std::result::Result<Self, $crate::state::UnknownWord> {
                 match text {
                     $($text => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord {
+                    _ => Err($crate::state::UnknownWord {
                         text: text.chars().take(80).collect(),
                         expected: Self::ALL.iter().map(|word| word.as_str()).collect::<Vec<_>>().join(", "),
                     }),
@@ -319,6 +314,8 @@ impl ResultStatus {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema as _;
+
     use super::*;
 
     #[test]
@@ -333,7 +330,7 @@ mod tests {
 
     #[test]
     fn the_openapi_document_lists_the_words_of_the_wire() {
-        let schema = serde_json::to_value(<DeviceHealth as PartialSchema>::schema()).unwrap();
+        let schema = serde_json::to_value(DeviceHealth::schema()).unwrap();
         assert_eq!(schema["enum"], serde_json::json!(["healthy", "degraded", "error"]));
         assert_eq!(schema["description"], "What a device says of itself in a heartbeat.");
     }

@@ -47,8 +47,11 @@ pub async fn create(create: CreateAdmin) -> anyhow::Result<()> {
     let new = NewUser {
         username: create.username.clone(),
         email: create.email,
-        password_hash: hash.map_err(|error| anyhow::anyhow!(error.detail().to_owned()))?,
+        password_hash: Some(hash.map_err(|error| anyhow::anyhow!(error.detail().to_owned()))?),
         role: Role::Admin,
+        device_selector: None,
+        installation_admin: true,
+        must_change_password: false,
     };
     match store.create_user(OrganizationId::DEFAULT, &new, SystemClock.now()).await {
         Err(kernex_store::Error::Exists) => anyhow::bail!("the username `{}` is taken", create.username),

@@ -56,9 +56,15 @@ pub struct Options {
     /// Most connections at the same time; further ones wait [default: 10000].
     #[arg(long, env = "KERNEX_MAX_CONNECTIONS", value_name = "N")]
     pub max_connections: Option<u32>,
-    /// Seconds until an access token expires [default: 43200].
+    /// Seconds until an access token expires; the login renews it [default: 900].
     #[arg(long, env = "KERNEX_TOKEN_TTL_SECS", value_name = "SECS")]
     pub token_ttl_secs: Option<u32>,
+    /// Seconds until a login ends, used or not [default: 43200].
+    #[arg(long, env = "KERNEX_SESSION_TTL_SECS", value_name = "SECS")]
+    pub session_ttl_secs: Option<u32>,
+    /// Seconds until a browser's login ends that is not used [default: 1800].
+    #[arg(long, env = "KERNEX_SESSION_IDLE_SECS", value_name = "SECS")]
+    pub session_idle_secs: Option<u32>,
     /// Seconds until a download address in a command expires [default: 86400].
     #[arg(long, env = "KERNEX_DOWNLOAD_TTL_SECS", value_name = "SECS")]
     pub download_ttl_secs: Option<u32>,
@@ -132,6 +138,10 @@ pub struct Settings {
     pub max_connections: u32,
     /// Seconds until an access token expires.
     pub token_ttl_secs: u32,
+    /// Seconds until a login ends, used or not.
+    pub session_ttl_secs: u32,
+    /// Seconds until a browser's login ends that is not used.
+    pub session_idle_secs: u32,
     /// Seconds until a download address expires.
     pub download_ttl_secs: u32,
     /// Seconds that a device may take for one attempt.
@@ -195,6 +205,7 @@ impl Settings {
         };
         let options = or!(options, file, listen data_dir database_url database_url_file database_max_connections
             secret_key_file public_url refuse_rsa_pkcs1 max_bundle_bytes max_unpacked_bytes max_uploads max_connections token_ttl_secs
+            session_ttl_secs session_idle_secs
             download_ttl_secs attempt_timeout_secs lease_secs max_pending_devices heartbeat_retention_days
             log_retention_days outbound_allow outbound_ca_file shutdown_secs log_format log);
         let data_dir = options.data_dir.clone().unwrap_or_else(|| PathBuf::from("./kernex-data"));
@@ -214,7 +225,10 @@ impl Settings {
             max_unpacked_bytes: options.max_unpacked_bytes.unwrap_or(32 << 30),
             max_uploads: at_least("max_uploads", options.max_uploads, 8, 1)?,
             max_connections: at_least("max_connections", options.max_connections, 10_000, 1)?,
-            token_ttl_secs: at_least("token_ttl_secs", options.token_ttl_secs, 43_200, 60)?,
+            token_ttl_secs: at_least("token_ttl_secs", options.token_ttl_secs, 900, 60)?,
+            session_ttl_secs: at_least("session_ttl_secs", options.session_ttl_secs, 43_200, 60)?,
+            // The time of the last use is kept to the minute.
+            session_idle_secs: at_least("session_idle_secs", options.session_idle_secs, 1_800, 120)?,
             download_ttl_secs: at_least("download_ttl_secs", options.download_ttl_secs, 86_400, 60)?,
             attempt_timeout_secs: at_least("attempt_timeout_secs", options.attempt_timeout_secs, 21_600, 10)?,
             lease_secs: at_least("lease_secs", options.lease_secs, 900, 1)?,
@@ -251,7 +265,7 @@ impl Settings {
         let mut text = format!(
             "listen = \"{}\"\ndata_dir = {:?}\ndatabase_url = \"{:?}\"\ndatabase_max_connections = {}\n\
              secret_key_file = {:?}\npublic_url = \"{}\"\nrefuse_rsa_pkcs1 = {}\nmax_bundle_bytes = {}\nmax_unpacked_bytes = {}\nmax_uploads = {}\n\
-             max_connections = {}\ntoken_ttl_secs = {}\ndownload_ttl_secs = {}\nattempt_timeout_secs = {}\nlease_secs = {}\n\
+             max_connections = {}\ntoken_ttl_secs = {}\nsession_ttl_secs = {}\nsession_idle_secs = {}\ndownload_ttl_secs = {}\nattempt_timeout_secs = {}\nlease_secs = {}\n\
              max_pending_devices = {}\nheartbeat_retention_days = {}\nlog_retention_days = {}\nshutdown_secs = {}\n\
              log_format = \"{}\"\nlog = {:?}\n",
             self.listen,
@@ -266,6 +280,8 @@ impl Settings {
             self.max_uploads,
             self.max_connections,
             self.token_ttl_secs,
+            self.session_ttl_secs,
+            self.session_idle_secs,
             self.download_ttl_secs,
             self.attempt_timeout_secs,
             self.lease_secs,

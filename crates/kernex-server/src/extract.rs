@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::BodyExt as _;
 use kernex_api::{ErrorCode, MAX_JSON_BODY_BYTES};
-use kernex_core::{BundleId, DeploymentId, DeviceId, GroupId, RegistrationTokenId};
+use kernex_core::{BundleId, DeploymentId, DeviceId, GroupId, RegistrationTokenId, SessionId};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::error::{ApiError, ApiResult};
@@ -178,6 +178,9 @@ impl Noun for DeploymentId {
 }
 impl Noun for GroupId {
     const NOUN: &'static str = "group";
+}
+impl Noun for SessionId {
+    const NOUN: &'static str = "session";
 }
 impl Noun for RegistrationTokenId {
     const NOUN: &'static str = "registration token";

@@ -23,6 +23,7 @@ pub mod network;
 pub mod openapi;
 pub mod outbound;
 pub mod pagination;
+pub mod policy;
 pub mod registration_tokens;
 pub mod router;
 pub mod secrets;

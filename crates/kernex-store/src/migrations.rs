@@ -31,6 +31,7 @@ macro_rules! steps {
 
 const STEPS: &[Step] = steps![
     1 "initial" "0001_initial",
+    10 "people" "0010_people",
     30 "audit" "0030_audit",
     40 "selectors" "0040_selectors",
     41 "groups" "0041_groups",

@@ -2,8 +2,8 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use kernex_api::auth::LoginRequest;
-use kernex_client::{OperatorClient, Token};
+use kernex_api::auth::{LoginRequest, LoginResponse};
+use kernex_client::OperatorClient;
 use url::{Host, Url};
 
 use crate::{
@@ -45,10 +45,11 @@ impl Login {
         warn_if_readable_on_the_way(client.base());
         let username = self.username.map_or_else(ask_username, Ok)?;
         let password = read_password(self.password_stdin, &username)?;
-        let token = log_in(&client, username.clone(), password).await?;
-        let credentials = Credentials { url: client.base().to_string(), username, token: token.clone() };
+        let answer = log_in(&client, username.clone(), password).await?;
+        let url = client.base().to_string();
+        let credentials = Credentials::of(url, username, &answer, context.now());
         context.store()?.save(&credentials)?;
-        let user = client.with_token(token).me().await?;
+        let user = context.logged_in(client, &credentials).me().await?;
         say(&format!("Logged in to {address} as {} ({}).", text::printable(&user.username), user.role));
         if context.given_token().ok().flatten().is_some() {
             say("warning: KERNEX_TOKEN, KERNEX_TOKEN_FILE or --token goes before this login");
@@ -57,9 +58,9 @@ impl Login {
     }
 }
 
-async fn log_in(client: &OperatorClient, username: String, password: String) -> Result<Token> {
+async fn log_in(client: &OperatorClient, username: String, password: String) -> Result<LoginResponse> {
     match client.login(&LoginRequest { username, password }).await {
-        Ok(answer) => Ok(Token::new(answer.access_token)),
+        Ok(answer) => Ok(answer),
         Err(error) if error.status() == Some(401) => {
             Err(Failure::new(ExitCode::NotLoggedIn, "the user name or the password is wrong")
                 .hint("check both; an admin can set a new password")

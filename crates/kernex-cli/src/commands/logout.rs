@@ -26,7 +26,7 @@ impl Logout {
             }
         };
         let revoked = match context.anonymous_client(&login.url) {
-            Ok(client) => client.with_token(login.token).logout().await.map_err(Into::into),
+            Ok(client) => context.logged_in(client, &login).logout().await.map_err(Into::into),
             Err(error) => Err(error),
         };
         store.remove()?;

@@ -51,5 +51,6 @@ fn device(name: Option<&str>) -> serde_json::Value {
 
 fn user() -> serde_json::Value {
     serde_json::json!({"id": DEVICE, "username": "ada", "email": null, "role": "admin", "org_id": DEVICE,
-        "created_at": "2026-01-01T00:00:00.000Z"})
+        "permissions": ["devices:read"], "credential": "access_token", "organizations": [], "installation_admin": false,
+        "second_factor": false, "must_change_password": false, "created_at": "2026-01-01T00:00:00.000Z"})
 }

@@ -9,10 +9,20 @@ use crate::{
     kernex, kernex_at, run, user,
 };
 
+fn login(token: &str, expires_in: u32) -> serde_json::Value {
+    json!({"access_token": token, "token_type": "bearer", "expires_in": expires_in, "refresh_token": "kxr_1",
+        "session_expires_at": "2030-01-01T00:00:00.000Z"})
+}
+
 fn control_plane() -> Fake {
     Fake::start(|request| match request.line.as_str() {
         "POST /api/v1/auth/login" if request.json()["password"] == "correct horse" => {
-            Answer::json(json!({"access_token": "jwt-1", "token_type": "bearer", "expires_in": 60}))
+            Answer::json(login("jwt-1", 60))
+        }
+        // An access token that has ended is renewed.
+        "POST /api/v1/auth/login" if request.json()["password"] == "short" => Answer::json(login("jwt-0", 0)),
+        "POST /api/v1/auth/refresh" if request.json()["refresh_token"] == "kxr_1" => {
+            Answer::json(login("jwt-1", 60))
         }
         "GET /api/v1/auth/me" if request.header("authorization") == Some("Bearer jwt-1") => {
             Answer::json(user())
@@ -41,6 +51,22 @@ fn a_login_is_kept_used_and_ended() {
     assert!(!path.exists());
     assert_eq!(fake.lines().last().unwrap(), "POST /api/v1/auth/logout");
     assert_eq!(run(kernex(folder.path(), &["whoami"])).0, 3);
+}
+
+#[test]
+fn an_access_token_that_has_ended_is_renewed_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = control_plane();
+    let mut login = kernex(folder.path(), &["login", &fake.address, "--username", "ada", "--password-stdin"]);
+    login.write_stdin("short\n");
+    let (code, _, stderr) = run(login);
+    assert_eq!(code, 0, "{stderr}");
+    let kept = fs::read_to_string(folder.path().join("credentials.json")).unwrap();
+    assert!(kept.contains("jwt-1") && kept.contains("kxr_1"), "{kept}");
+    let renewals = || fake.lines().iter().filter(|line| line.ends_with("/auth/refresh")).count();
+    assert_eq!(renewals(), 1);
+    assert_eq!(run(kernex(folder.path(), &["whoami"])).0, 0);
+    assert_eq!(renewals(), 1, "the kept one is still good");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Users and sessions.
 
-use kernex_api::auth::{LoginRequest, LoginResponse, RegisterUserRequest, User};
+use kernex_api::auth::{
+    EndedSessions, LoginRequest, LoginResponse, Me, RegisterUserRequest, SessionList, User,
+};
+use kernex_core::SessionId;
 use reqwest::Method;
 
 use super::OperatorClient;
@@ -23,7 +26,22 @@ impl OperatorClient {
     }
 
     /// `GET /auth/me`.
-    pub async fn me(&self) -> Result<User, Error> {
+    pub async fn me(&self) -> Result<Me, Error> {
         self.get(&["auth", "me"]).await
+    }
+
+    /// `GET /auth/sessions`: one's own logins.
+    pub async fn list_sessions(&self) -> Result<SessionList, Error> {
+        self.get(&["auth", "sessions"]).await
+    }
+
+    /// `DELETE /auth/sessions/{id}`.
+    pub async fn end_session(&self, id: SessionId) -> Result<(), Error> {
+        self.done(self.request(Method::DELETE, self.endpoint(&["auth", "sessions", &id.to_string()]))).await
+    }
+
+    /// `DELETE /auth/sessions`: every login but the one that asks.
+    pub async fn end_other_sessions(&self) -> Result<EndedSessions, Error> {
+        self.answer(self.request(Method::DELETE, self.endpoint(&["auth", "sessions"]))).await
     }
 }

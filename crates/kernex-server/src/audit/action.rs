@@ -31,6 +31,7 @@ pub enum Recorded {
 /// Names that the rule would not give, and what devices send.
 const EXCEPTIONS: &[(&str, &str, &str, Recorded)] = &[
     ("POST", "/auth/login", "auth.login", Recorded::Always),
+    ("POST", "/auth/refresh", "auth.refresh", Recorded::Changes),
     ("POST", "/auth/register", "user.create", Recorded::Always),
     ("POST", "/bundles", "bundle.upload", Recorded::Always),
     ("POST", "/devices/register", "device.register", Recorded::Changes),

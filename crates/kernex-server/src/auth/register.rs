@@ -9,7 +9,7 @@ use kernex_api::{
 use kernex_core::Role;
 use kernex_store::NewUser;
 
-use super::{CurrentUser, check_new_password, check_username, user::to_api};
+use super::{CurrentUser, check_email, check_new_password, check_username};
 use crate::{
     AppState,
     error::{ApiError, ApiResult},
@@ -21,8 +21,7 @@ use crate::{
 ///
 /// The first user comes with the secret of the bootstrap link and becomes an admin. After that only an admin registers users, in
 /// their own organisation.
-#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = RegisterUserRequest,
-    security((), ("bearer" = [])), responses(
+#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = RegisterUserRequest, responses(
     (status = 201, body = User),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 401, body = Problem, content_type = "application/problem+json"),
@@ -37,25 +36,23 @@ pub(super) async fn register(
     let request = body.value;
     let by = match &request.bootstrap_token {
         Some(_) => None,
-        None => {
-            let user = user?;
-            user.require_admin()?;
-            Some(user)
-        }
+        None => Some(user?),
     };
     check_username(&request.username)?;
     check_new_password(&request.password)?;
-    let is_address =
-        |email: &str| email.len() <= 254 && email.contains('@') && !email.chars().any(char::is_control);
-    if !request.email.as_deref().is_none_or(is_address) {
-        return Err(ApiError::invalid("email must hold an @ and have at most 254 characters"));
+    if let Some(email) = &request.email {
+        check_email(email)?;
     }
     let new = NewUser {
         username: request.username,
         email: request.email,
-        password_hash: state.passwords().hash(&request.password).await?,
+        password_hash: Some(state.passwords().hash(&request.password).await?),
         role: if by.is_some() { request.role.unwrap_or(Role::ReadOnly) } else { Role::Admin },
+        device_selector: None,
+        installation_admin: by.is_none(),
+        must_change_password: false,
     };
+    let role = new.role;
     let created = match (by, request.bootstrap_token) {
         (None, Some(token)) => {
             state.store().create_first_user(&new, &sha256_hex(&token), state.now()).await?.ok_or_else(
@@ -75,6 +72,14 @@ pub(super) async fn register(
             })?
         }
     };
-    tracing::info!(user.id = %created.id, user.role = %created.role, "user registered");
-    Ok((StatusCode::CREATED, Json(to_api(&created))))
+    tracing::info!(user.id = %created.id, user.role = %role, "user registered");
+    let user = User {
+        id: created.id,
+        username: created.username,
+        email: created.email,
+        role,
+        org_id: created.org_id,
+        created_at: created.created_at,
+    };
+    Ok((StatusCode::CREATED, Json(user)))
 }

@@ -29,7 +29,7 @@ pub(super) struct ListParams {
 
 /// List bundles, newest first.
 #[utoipa::path(get, path = "/bundles", operation_id = "list_bundles", tag = "bundles", params(ListParams),
-    security(("bearer" = [])), responses(
+    responses(
     (status = 200, body = BundleList),
     (status = 400, body = Problem, content_type = "application/problem+json"),
 ))]

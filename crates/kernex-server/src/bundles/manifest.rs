@@ -13,8 +13,7 @@ use crate::{
 };
 
 /// Show a bundle's manifest, as it was uploaded. For users, and for devices that have a deployment with the bundle.
-#[utoipa::path(get, path = "/bundles/{bundle_id}/manifest", tag = "bundles", params(("bundle_id" = BundleId, Path)),
-    security(("bearer" = []), ("device" = [])), responses(
+#[utoipa::path(get, path = "/bundles/{bundle_id}/manifest", tag = "bundles", params(("bundle_id" = BundleId, Path)), responses(
     (status = 200, body = serde_json::Value, content_type = "application/json"),
     (status = 403, body = Problem, content_type = "application/problem+json"),
     (status = 404, body = Problem, content_type = "application/problem+json"),

@@ -16,7 +16,7 @@ use crate::{
 
 /// Read the stored bytes again and compare their digest with the one that the upload computed, and with yours if you give one.
 #[utoipa::path(post, path = "/bundles/{bundle_id}/verify", tag = "bundles", params(("bundle_id" = BundleId, Path)),
-    request_body = Option<VerifyBundleRequest>, security(("bearer" = [])), responses(
+    request_body = Option<VerifyBundleRequest>, responses(
     (status = 200, body = BundleVerification),
     (status = 404, body = Problem, content_type = "application/problem+json"),
     (status = 503, body = Problem, content_type = "application/problem+json"),

@@ -14,7 +14,7 @@ use crate::{
 
 /// Show a deployment.
 #[utoipa::path(get, path = "/deployments/{deployment_id}", operation_id = "get_deployment", tag = "deployments",
-    params(("deployment_id" = DeploymentId, Path)), security(("bearer" = [])), responses(
+    params(("deployment_id" = DeploymentId, Path)), responses(
     (status = 200, body = DeploymentDetail),
     (status = 404, body = Problem, content_type = "application/problem+json"),
 ))]

@@ -28,7 +28,7 @@ pub(super) struct ListParams {
 
 /// List deployments, newest first.
 #[utoipa::path(get, path = "/deployments", operation_id = "list_deployments", tag = "deployments", params(ListParams),
-    security(("bearer" = [])), responses(
+    responses(
     (status = 200, body = DeploymentList),
     (status = 400, body = Problem, content_type = "application/problem+json"),
 ))]

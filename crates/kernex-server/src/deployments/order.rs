@@ -18,7 +18,7 @@ use crate::{
 /// For an agent that is about to download or activate: what a heartbeat told it may have been cancelled since. A deployment that
 /// waits for another one on the same device is not meant for it yet.
 #[utoipa::path(get, path = "/deployments/{deployment_id}/order", tag = "deployments",
-    params(("deployment_id" = DeploymentId, Path)), security(("device" = [])), responses(
+    params(("deployment_id" = DeploymentId, Path)), responses(
     (status = 200, body = DeployCommand),
     (status = 401, body = Problem, content_type = "application/problem+json"),
     (status = 403, body = Problem, content_type = "application/problem+json"),

@@ -20,7 +20,7 @@ use crate::{
 /// To be sent until it is acknowledged; repeating it changes nothing. A result that differs from the one recorded is refused
 /// with 409, and need not be sent again.
 #[utoipa::path(post, path = "/deployments/{deployment_id}/result", tag = "deployments", request_body = ResultRequest,
-    params(("deployment_id" = DeploymentId, Path)), security(("device" = [])), responses(
+    params(("deployment_id" = DeploymentId, Path)), responses(
     (status = 200, body = ResultResponse),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 401, body = Problem, content_type = "application/problem+json"),

@@ -156,7 +156,7 @@ pub async fn create(
         }
         Once::Done(true) => {
             for deployment in &new {
-                tracing::info!(deployment.id = %deployment.id, bundle.id = %deployment.bundle_id, user.id = %user.user.id,
+                tracing::info!(deployment.id = %deployment.id, bundle.id = %deployment.bundle_id, user.id = %user.user().id,
                     targets = deployment.devices.len(), kind = %deployment.kind, "deployment created");
             }
             Ok((status, axum::Json(body)).into_response())

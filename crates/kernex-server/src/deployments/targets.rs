@@ -32,7 +32,7 @@ pub(super) struct TargetParams {
 
 /// List a deployment's targets, in order of device id.
 #[utoipa::path(get, path = "/deployments/{deployment_id}/targets", tag = "deployments",
-    params(("deployment_id" = DeploymentId, Path), TargetParams), security(("bearer" = [])), responses(
+    params(("deployment_id" = DeploymentId, Path), TargetParams), responses(
     (status = 200, body = TargetList),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 404, body = Problem, content_type = "application/problem+json"),

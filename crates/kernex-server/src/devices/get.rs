@@ -14,7 +14,7 @@ use crate::{
 
 /// Show a device.
 #[utoipa::path(get, path = "/devices/{device_id}", tag = "devices", params(("device_id" = DeviceId, Path)),
-    security(("bearer" = [])), responses(
+    responses(
     (status = 200, body = Device),
     (status = 401, body = Problem, content_type = "application/problem+json"),
     (status = 404, body = Problem, content_type = "application/problem+json"),

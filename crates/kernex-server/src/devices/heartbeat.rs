@@ -28,7 +28,7 @@ const MAX_SANDBOX_BYTES: usize = 256;
 /// Commands are derived from what is desired and what was reported, so that one whose answer was lost comes again. A device that
 /// waits for approval gets none. Fields that this server does not know are ignored.
 #[utoipa::path(post, path = "/devices/{device_id}/heartbeat", tag = "devices", request_body = HeartbeatRequest,
-    params(("device_id" = DeviceId, Path)), security(("device" = [])), responses(
+    params(("device_id" = DeviceId, Path)), responses(
     (status = 200, body = HeartbeatResponse),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 401, body = Problem, content_type = "application/problem+json"),

@@ -15,7 +15,7 @@ use crate::{
 
 /// List a device's heartbeats, newest first.
 #[utoipa::path(get, path = "/devices/{device_id}/heartbeats", tag = "devices",
-    params(("device_id" = DeviceId, Path), PageParams), security(("bearer" = [])), responses(
+    params(("device_id" = DeviceId, Path), PageParams), responses(
     (status = 200, body = HeartbeatList),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 404, body = Problem, content_type = "application/problem+json"),

@@ -37,7 +37,7 @@ pub(super) struct ListParams {
 }
 
 /// List devices, newest first.
-#[utoipa::path(get, path = "/devices", tag = "devices", params(ListParams), security(("bearer" = [])), responses(
+#[utoipa::path(get, path = "/devices", tag = "devices", params(ListParams), responses(
     (status = 200, body = DeviceList),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 401, body = Problem, content_type = "application/problem+json"),

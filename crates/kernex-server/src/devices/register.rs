@@ -26,8 +26,8 @@ use crate::{
 ///
 /// Signed with the key being registered, with `-` for the device id. The same key gives the same device again. Without a valid
 /// registration token the device waits for an operator's approval.
-#[utoipa::path(post, path = "/devices/register", operation_id = "register_device", tag = "devices", request_body = RegisterDeviceRequest,
-    security(("device" = [])), responses(
+#[utoipa::path(post, path = "/devices/register", operation_id = "register_device", tag = "devices",
+    request_body = RegisterDeviceRequest, responses(
     (status = 201, body = RegisteredDevice),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 401, body = Problem, content_type = "application/problem+json"),

@@ -14,7 +14,7 @@ use crate::{
 
 /// One group, with how many devices are in it now.
 #[utoipa::path(get, path = "/groups/{group_id}", operation_id = "get_group", tag = "groups",
-    params(("group_id" = GroupId, Path)), security(("bearer" = [])), responses(
+    params(("group_id" = GroupId, Path)), responses(
     (status = 200, body = Group),
     (status = 404, body = Problem, content_type = "application/problem+json"),
 ))]

@@ -17,8 +17,7 @@ pub(super) struct ListParams {
 }
 
 /// List the groups, by name. There are at most 1000, so that there are no pages.
-#[utoipa::path(get, path = "/groups", operation_id = "list_groups", tag = "groups", params(ListParams),
-    security(("bearer" = [])), responses(
+#[utoipa::path(get, path = "/groups", operation_id = "list_groups", tag = "groups", params(ListParams), responses(
     (status = 200, body = GroupList),
     (status = 401, body = Problem, content_type = "application/problem+json"),
 ))]

@@ -7,7 +7,7 @@ use kernex_core::{DeploymentStatus, DeviceStatus};
 use crate::{AppState, auth::CurrentUser, error::ApiResult};
 
 /// Counts over the fleet.
-#[utoipa::path(get, path = "/devices/stats", tag = "system", security(("bearer" = [])), responses(
+#[utoipa::path(get, path = "/devices/stats", tag = "system", responses(
     (status = 200, body = Stats),
     (status = 401, body = Problem, content_type = "application/problem+json"),
 ))]

@@ -31,6 +31,8 @@ use tokio::{
 };
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+/// How long an access token lasts in tests.
+pub(crate) const TOKEN_TTL_SECS: u32 = 40_000;
 /// An id of nothing.
 pub(crate) const NOBODY: &str = "01900000-0000-7000-8000-00000000dead";
 
@@ -152,6 +154,11 @@ impl Api {
 
     pub(crate) async fn start_with(backend: Backend, change: impl FnOnce(&mut Options)) -> Self {
         let clock = Arc::new(ManualClock(AtomicI64::new(1_800_000_000_000)));
+        let change = |options: &mut Options| {
+            // Tests move the clock by hours and keep their login.
+            options.token_ttl_secs = Some(TOKEN_TTL_SECS);
+            change(options);
+        };
         let server = TestServer::start_with(backend, clock.clone(), change).await;
         let http = build_http_client(&HttpOptions::default()).unwrap();
         let mut api = Self { server, clock, token: String::new(), http };

@@ -7,12 +7,13 @@ use kernex_core::{
     audit::{AuditRecord, ChainFault, ChainVerifier},
 };
 use kernex_store::{
-    AuditCaller, AuditFilter, AuditRequest, AuditScope, DeviceUpdate, NewUser, Outcome, Store,
+    AuditCaller, AuditFilter, AuditRequest, AuditScope, DeviceUpdate, NewUser, Outcome, SessionKind, Store,
 };
 
 use crate::{
     database::Database,
     fleet::{self, ORG, add_other_organization, all_at_once, at, other_org},
+    people::{self, new_session},
 };
 
 on_both!(
@@ -46,12 +47,7 @@ fn scope(action: &str, org_id: OrganizationId, name: &str) -> Arc<AuditScope> {
 }
 
 fn new_user(username: &str) -> NewUser {
-    NewUser {
-        username: username.to_owned(),
-        email: None,
-        password_hash: "$argon2id$…".to_owned(),
-        role: Role::Ops,
-    }
+    people::new_user(username, Role::Ops)
 }
 
 async fn chain(store: &Store, org: OrganizationId) -> Vec<AuditRecord> {
@@ -106,10 +102,14 @@ async fn a_change_and_its_record_are_one_transaction(db: &Database) {
 
 async fn a_transaction_that_notes_nothing_leaves_a_record_in_the_scope_of_a_request(db: &Database) {
     let ada = db.store.create_user(ORG, &new_user("ada"), at(0)).await.unwrap();
-    let session = db.store.create_session(ORG, ada.id, at(60), at(0)).await.unwrap();
+    let session = db
+        .store
+        .create_session(ORG, ada.id, &new_session(SessionKind::Token, "one", 60), at(0))
+        .await
+        .unwrap();
     assert!(chain_is_empty(&db.store).await, "outside of a request nothing is recorded");
     let logout = scope("auth.logout", ORG, "ada");
-    logout.around(db.store.delete_session(session)).await.unwrap();
+    logout.around(db.store.delete_session(ada.id, session)).await.unwrap();
     let records = chain(&db.store, ORG).await;
     assert_eq!(records.iter().map(|record| record.action.as_str()).collect::<Vec<_>>(), ["auth.logout"]);
     let refused = scope("device.approve", ORG, "ada");
