@@ -183,9 +183,11 @@ impl Store {
         let mut tx = self.begin().await?;
         let query = sql("UPDATE sessions SET org_id = $2 WHERE id = $1 AND EXISTS \
                          (SELECT 1 FROM memberships m WHERE m.user_id = sessions.user_id AND m.org_id = $2)");
-        let found = tx.execute(query.bind(id).bind(org)).await? > 0;
+        if tx.execute(query.bind(id).bind(org)).await? == 0 {
+            return Ok(false);
+        }
         tx.commit().await?;
-        Ok(found)
+        Ok(true)
     }
 
     /// A user's sessions that have not ended, newest first.
@@ -201,9 +203,11 @@ impl Store {
     pub async fn delete_session(&self, user: UserId, id: SessionId) -> Result<bool> {
         let mut tx = self.begin().await?;
         let query = sql("DELETE FROM sessions WHERE user_id = $1 AND id = $2");
-        let found = tx.execute(query.bind(user).bind(id)).await? > 0;
+        if tx.execute(query.bind(user).bind(id)).await? == 0 {
+            return Ok(false);
+        }
         tx.commit().await?;
-        Ok(found)
+        Ok(true)
     }
 
     /// Ends every session of a user but one; how many those were.

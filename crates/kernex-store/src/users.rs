@@ -173,10 +173,12 @@ impl Store {
     pub async fn set_email(&self, id: UserId, email: Option<&str>) -> Result<bool> {
         let mut tx = self.begin().await?;
         let query = sql("UPDATE users SET email = $2 WHERE id = $1");
-        let found = tx.execute(query.bind(id).bind(email)).await? > 0;
+        if tx.execute(query.bind(id).bind(email)).await? == 0 {
+            return Ok(false);
+        }
         note(&mut tx, id, json!({"email": email})).await?;
         tx.commit().await?;
-        Ok(found)
+        Ok(true)
     }
 
     /// Shuts a user out, or lets them in again. Shutting out ends every session at once.

@@ -175,7 +175,7 @@ async fn logins_are_recorded_and_guesses_too(api: &Api) {
 async fn only_an_admin_reads_the_log_and_in_pages(api: &Api) {
     let reader = user(api, "reader", "read_only").await;
     let refused = Answer::of(api.http.get(api.url("/audit")).bearer_auth(&reader)).await;
-    refused.refused(403, "forbidden", &["admin"]);
+    refused.refused(403, "forbidden", &["audit:read"]);
     let found = records_of(api, &refused).await;
     assert_eq!(found.len(), 1, "an attempt to read what one may not is recorded: {found:?}");
     assert_eq!(found[0]["action"], "audit.read");
