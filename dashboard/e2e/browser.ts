@@ -39,6 +39,6 @@ export class Complaints {
 export async function newPage(context: BrowserContext, complaints: Complaints): Promise<Page> {
   const page = await context.newPage();
   complaints.watch(page);
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(45_000);
   return page;
 }

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 
 /** Where cargo puts the programs that are tested. */
 const PROGRAMS = process.env["KERNEX_PROGRAMS"] ?? resolve(import.meta.dirname, "../../target/debug");
-const START_MS = 60_000;
+const START_MS = 120_000;
 
 /** A control plane with a data folder of its own, and the agents that call in to it. */
 export class ControlPlane {

@@ -96,16 +96,25 @@ test("a device without a token waits, shows its fingerprint, and is let in", asy
 });
 
 test("the list filters on the server, keeps its view in the address, and draws hostile names as text", async () => {
-  await page.goto(address("/login"));
-  await logIn();
-  await page.getByRole("link", { name: "Devices", exact: true }).first().click();
+  await goTo("Devices");
   await page.getByText("3 in all").waitFor();
   expect(await page.getByText(HOSTILE).count()).toBeGreaterThan(0);
   await look("devices");
-  await page.getByRole("textbox", { name: "Search" }).fill("jetson");
+  await page.getByRole("combobox", { name: "Search" }).fill("jetson");
   await page.getByText("1 in all").waitFor();
   expect(page.url()).toContain("q=jetson");
-  await page.getByRole("textbox", { name: "Search" }).fill("");
+  await page.getByRole("combobox", { name: "Search" }).fill("site");
+  await page.getByRole("option", { name: "site=", exact: true }).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("ArrowDown");
+  await look("devices-completion");
+  await page.keyboard.press("Enter");
+  await page.getByText("1 in all").waitFor();
+  expect(new URL(page.url()).searchParams.get("q")).toContain("site=berlin");
+  await page.getByRole("combobox", { name: "Search" }).fill("status=on");
+  await page.getByText(/none of: online/).waitFor();
+  await page.getByRole("combobox", { name: "Search" }).fill("");
   await page.getByText("3 in all").waitFor();
   await page.getByLabel("Select all on this page").check();
   await page.getByText("3 selected").waitFor();
@@ -252,6 +261,53 @@ test("the overview tells how the fleet is", async () => {
   await page.getByRole("heading", { name: "Needs attention" }).waitFor();
   await page.getByText("detector 2.0.0 did not succeed on 3 devices").waitFor();
   await look("overview");
+});
+
+test("a group is a selector with a name, counted while it is typed", async () => {
+  await goTo("Groups");
+  await page.getByText("No groups yet").waitFor();
+  await page.getByRole("button", { name: "New group" }).first().click();
+  await page.getByLabel("Name", { exact: true }).fill("berlin");
+  await page.getByRole("combobox", { name: "Selector" }).fill("site=berlin");
+  await page.getByText("1 device fits now").waitFor();
+  await look("group-dialog");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("cell", { name: "site=berlin" }).waitFor();
+  await page.getByText("1 device", { exact: true }).waitFor();
+  await look("groups");
+});
+
+test("the audit log says who did what, and can be taken along", async () => {
+  await goTo("Audit");
+  await page.getByRole("button", { name: "device.approve" }).first().waitFor();
+  await look("audit");
+  await page.getByRole("textbox", { name: "Action" }).fill("device.*");
+  await page.getByRole("button", { name: "bundle.upload" }).first().waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "device.approve" }).first().click();
+  await page.getByRole("dialog").getByText("admin").first().waitFor();
+  await look("audit-record");
+  await page.keyboard.press("Escape");
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: "CSV" }).click(),
+  ]);
+  expect(download.suggestedFilename()).toBe("audit.csv");
+});
+
+test("a session that ended elsewhere leads to the login and back to where one was", async () => {
+  await page.getByRole("button", { name: "Account of admin" }).click();
+  await page.getByRole("menuitem", { name: "Account" }).click();
+  await page.getByText("this one").waitFor();
+  await look("account");
+  const second = await newPage(context, complaints);
+  await second.goto(address("/deployments"));
+  await second.getByRole("heading", { name: "Deployments" }).waitFor();
+  await second.close();
+  await context.clearCookies();
+  await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+  expect(page.url()).toContain("next=");
+  await logIn();
+  await page.getByRole("heading", { name: "Account" }).waitFor();
 });
 
 test("registration tokens and the system have their pages", async () => {

@@ -7,8 +7,8 @@ export default defineConfig({
     environment: "node",
     fileParallelism: false,
     sequence: { concurrent: false },
-    testTimeout: 90_000,
-    hookTimeout: 90_000,
+    testTimeout: 240_000,
+    hookTimeout: 180_000,
     bail: 1,
   },
 });

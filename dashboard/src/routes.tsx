@@ -9,7 +9,6 @@ import {
 } from "@tanstack/react-router";
 import { me } from "@/api/auth";
 import { ApiFailure } from "@/api/errors";
-import { bearer } from "@/api/session";
 import { NotFound, RouteFailure, RoutePending } from "@/app/route-states";
 import { Shell } from "@/app/shell";
 
@@ -53,7 +52,6 @@ const app = createRoute({
   notFoundComponent: NotFound,
   beforeLoad: async ({ context, location }) => {
     const toLogin = () => redirect({ to: "/login", search: location.href === "/" ? {} : { next: location.href } });
-    if (bearer() === null) throw toLogin();
     try {
       await context.client.ensureQueryData(me);
     } catch (error) {
@@ -72,8 +70,7 @@ const overview = createRoute({
 const devices = createRoute({
   getParentRoute: () => app,
   path: "/devices",
-  validateSearch: (search: Search) =>
-    texts(search, "q", "status", "tag", "version", "columns", "cursor", "trail", "sort"),
+  validateSearch: (search: Search) => texts(search, "q", "status", "version", "columns", "cursor", "trail", "sort"),
   component: lazyRouteComponent(() => import("@/features/devices/devices-page"), "DevicesPage"),
 });
 
@@ -171,6 +168,26 @@ const tokens = createRoute({
   component: lazyRouteComponent(() => import("@/features/settings/tokens-page"), "TokensPage"),
 });
 
+const groups = createRoute({
+  getParentRoute: () => app,
+  path: "/groups",
+  component: lazyRouteComponent(() => import("@/features/groups/groups-page"), "GroupsPage"),
+});
+
+const audit = createRoute({
+  getParentRoute: () => app,
+  path: "/audit",
+  validateSearch: (search: Search) =>
+    texts(search, "actor", "action", "result", "object_id", "from", "to", "cursor", "trail"),
+  component: lazyRouteComponent(() => import("@/features/audit/audit-page"), "AuditPage"),
+});
+
+const account = createRoute({
+  getParentRoute: () => app,
+  path: "/account",
+  component: lazyRouteComponent(() => import("@/features/account/account-page"), "AccountPage"),
+});
+
 const system = createRoute({
   getParentRoute: () => app,
   path: "/system",
@@ -190,6 +207,9 @@ const tree = root.addChildren([
     deployments,
     newDeployment,
     deployment,
+    groups,
+    audit,
+    account,
     tokens,
     system,
   ]),

@@ -2,7 +2,7 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, type Schemas, unwrap } from "@/api/client";
 import { defined, type Paging } from "@/api/devices";
 import { ApiFailure } from "@/api/errors";
-import { LIVE_MS } from "@/api/live";
+import { every, LIVE_MS } from "@/api/live";
 import { t } from "@/lib/i18n";
 
 export type Bundle = Schemas["Bundle"];
@@ -16,7 +16,7 @@ export function bundles(filter: { name?: string | undefined }, paging: Paging = 
     queryKey: ["bundles", query],
     queryFn: ({ signal }) => unwrap(api.GET("/api/v1/bundles", { params: { query }, signal })),
     placeholderData: keepPreviousData,
-    refetchInterval: LIVE_MS * 2,
+    refetchInterval: every(LIVE_MS * 2),
   });
 }
 
@@ -53,6 +53,6 @@ export function bundle(bundleId: string) {
         cursor = page.next_cursor;
       }
     },
-    refetchInterval: LIVE_MS * 6,
+    refetchInterval: every(LIVE_MS * 6),
   });
 }

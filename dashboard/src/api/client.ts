@@ -1,7 +1,8 @@
 import createClient from "openapi-fetch";
 import { ApiFailure, failureOf } from "@/api/errors";
 import type { components, paths } from "@/api/generated/schema";
-import { bearer, sessionEnded } from "@/api/session";
+import { CSRF_HEADER, sessionEnded } from "@/api/session";
+import { newKey } from "@/lib/keys";
 
 /** The wire types of the published document. */
 export type Schemas = components["schemas"];
@@ -24,15 +25,15 @@ export const api = createClient<paths>({ fetch: fetchWithDeadline });
 
 api.use({
   onRequest({ request }) {
-    const token = bearer();
-    if (token !== null) request.headers.set("Authorization", `Bearer ${token}`);
-    if (request.method !== "GET" && request.method !== "DELETE") {
-      request.headers.set("Idempotency-Key", crypto.randomUUID());
-    }
+    if (request.method === "GET") return request;
+    request.headers.set(CSRF_HEADER, "1");
+    if (request.method !== "DELETE") request.headers.set("Idempotency-Key", newKey());
     return request;
   },
   onResponse({ response, request }) {
-    if (response.status === 401 && !request.url.endsWith("/auth/login")) sessionEnded();
+    // Of these two, the one that asked deals with the refusal.
+    const isAsking = /\/auth\/(browser-login|me)$/.test(new URL(request.url).pathname);
+    if (response.status === 401 && !isAsking) sessionEnded();
   },
 });
 

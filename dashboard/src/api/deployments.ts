@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, type Schemas, unwrap } from "@/api/client";
 import { defined, type Paging } from "@/api/devices";
-import { LIVE_MS } from "@/api/live";
+import { every, LIVE_MS } from "@/api/live";
 
 export type Deployment = Schemas["Deployment"];
 export type DeploymentStatus = Schemas["DeploymentStatus"];
@@ -15,7 +15,7 @@ export function deployments(filter: { status?: string | undefined }, paging: Pag
     queryKey: ["deployments", query],
     queryFn: ({ signal }) => unwrap(api.GET("/api/v1/deployments", { params: { query }, signal })),
     placeholderData: keepPreviousData,
-    refetchInterval: LIVE_MS,
+    refetchInterval: every(LIVE_MS),
   });
 }
 
@@ -23,7 +23,7 @@ export function deployment(deploymentId: string) {
   return queryOptions({
     queryKey: ["deployment", deploymentId],
     queryFn: ({ signal }) => unwrap(api.GET("/api/v1/deployments/{deployment_id}", { ...at(deploymentId), signal })),
-    refetchInterval: LIVE_MS / 2,
+    refetchInterval: every(LIVE_MS / 2),
   });
 }
 
@@ -38,7 +38,7 @@ export function targets(deploymentId: string, state: string | undefined) {
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     placeholderData: keepPreviousData,
-    refetchInterval: LIVE_MS / 2,
+    refetchInterval: every(LIVE_MS / 2),
   });
 }
 

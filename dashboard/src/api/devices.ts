@@ -1,6 +1,6 @@
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 import { api, type Schemas, unwrap } from "@/api/client";
-import { LIVE_MS } from "@/api/live";
+import { every, LIVE_MS } from "@/api/live";
 
 export type Device = Schemas["Device"];
 export type Config = Schemas["ConfigResponse"];
@@ -28,7 +28,7 @@ export function devices(filter: DeviceFilter, paging: Paging = {}) {
     queryKey: ["devices", query],
     queryFn: ({ signal }) => unwrap(api.GET("/api/v1/devices", { params: { query }, signal })),
     placeholderData: keepPreviousData,
-    refetchInterval: LIVE_MS,
+    refetchInterval: every(LIVE_MS),
   });
 }
 
@@ -37,7 +37,7 @@ export function device(deviceId: string) {
     queryKey: ["device", deviceId],
     queryFn: ({ signal }) =>
       unwrap(api.GET("/api/v1/devices/{device_id}", { params: { path: { device_id: deviceId } }, signal })),
-    refetchInterval: LIVE_MS,
+    refetchInterval: every(LIVE_MS),
   });
 }
 
@@ -65,7 +65,7 @@ export function heartbeatsSince(deviceId: string, seconds: number) {
       return found;
     },
     placeholderData: keepPreviousData,
-    refetchInterval: LIVE_MS * 2,
+    refetchInterval: every(LIVE_MS * 2),
   });
 }
 
@@ -74,7 +74,7 @@ export function bundleHistory(deviceId: string) {
   return queryOptions({
     queryKey: ["device", deviceId, "history"],
     queryFn: ({ signal }) => unwrap(api.GET("/api/v1/devices/{device_id}/bundle-history", { params, signal })),
-    refetchInterval: LIVE_MS,
+    refetchInterval: every(LIVE_MS),
   });
 }
 

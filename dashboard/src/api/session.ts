@@ -1,14 +1,5 @@
-/** The access token lives in memory only: no other tab, no storage, no script of another origin ever sees it. */
-let token: string | null = null;
+/** The session is a cookie that no script can read; this only passes on that the control plane no longer knows it. */
 let onEnded: () => void = () => {};
-
-export function bearer(): string | null {
-  return token;
-}
-
-export function setBearer(value: string | null): void {
-  token = value;
-}
 
 /** What happens when the control plane says that nobody is logged in. */
 export function whenSessionEnds(listener: () => void): void {
@@ -16,6 +7,8 @@ export function whenSessionEnds(listener: () => void): void {
 }
 
 export function sessionEnded(): void {
-  token = null;
   onEnded();
 }
+
+/** Has to come with every change: a form of another site cannot send it. */
+export const CSRF_HEADER = "X-Kernex-CSRF";

@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, type Schemas, unwrap } from "@/api/client";
-import { LIVE_MS } from "@/api/live";
+import { every, LIVE_MS } from "@/api/live";
 
 export type Stats = Schemas["Stats"];
 export type Health = Schemas["Health"];
@@ -8,7 +8,7 @@ export type Health = Schemas["Health"];
 export const stats = queryOptions({
   queryKey: ["stats"],
   queryFn: ({ signal }) => unwrap(api.GET("/api/v1/devices/stats", { signal })),
-  refetchInterval: LIVE_MS,
+  refetchInterval: every(LIVE_MS),
 });
 
 /** The answer is 503 when a part is failing, and its body is still the health. */
@@ -19,5 +19,5 @@ export const health = queryOptions({
     if (response.status === 503 && error !== undefined) return error as unknown as Health;
     return unwrap(Promise.resolve({ data: data as Health, error, response }));
   },
-  refetchInterval: LIVE_MS * 2,
+  refetchInterval: every(LIVE_MS * 2),
 });

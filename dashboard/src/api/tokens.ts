@@ -1,13 +1,13 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, type Schemas, unwrap } from "@/api/client";
-import { LIVE_MS } from "@/api/live";
+import { every, LIVE_MS } from "@/api/live";
 
 export type RegistrationToken = Schemas["RegistrationToken"];
 
 export const registrationTokens = queryOptions({
   queryKey: ["registration-tokens"],
   queryFn: ({ signal }) => unwrap(api.GET("/api/v1/registration-tokens", { signal })),
-  refetchInterval: LIVE_MS * 2,
+  refetchInterval: every(LIVE_MS * 2),
 });
 
 export const createToken = (body: Schemas["CreateRegistrationTokenRequest"]) =>

@@ -1,14 +1,25 @@
 import type { LinkProps } from "@tanstack/react-router";
-import { Boxes, Gauge, HardDrive, type LucideIcon, Rocket, ServerCog, Ticket, UserCheck } from "lucide-react";
-import type { Role } from "@/api/auth";
+import {
+  Boxes,
+  Gauge,
+  Group,
+  HardDrive,
+  type LucideIcon,
+  Rocket,
+  ScrollText,
+  ServerCog,
+  Ticket,
+  UserCheck,
+} from "lucide-react";
+import { can, type Permission, type User } from "@/api/auth";
 import type { MessageKey } from "@/lib/i18n";
 
 export interface Place {
   to: NonNullable<LinkProps["to"]>;
   label: MessageKey;
   icon: LucideIcon;
-  /** Who may see it; everybody when absent. */
-  roles?: Role[];
+  /** The right that it needs; everybody sees it when absent. */
+  needs?: Permission;
 }
 
 export interface Section {
@@ -23,6 +34,7 @@ export const sections: Section[] = [
     label: "nav.fleet",
     places: [
       { to: "/devices", label: "nav.devices", icon: HardDrive },
+      { to: "/groups", label: "nav.groups", icon: Group, needs: "groups:read" },
       { to: "/approvals", label: "nav.approvals", icon: UserCheck },
     ],
   },
@@ -36,15 +48,19 @@ export const sections: Section[] = [
   {
     label: "nav.administration",
     places: [
-      { to: "/registration-tokens", label: "nav.tokens", icon: Ticket, roles: ["admin", "ops"] },
+      { to: "/registration-tokens", label: "nav.tokens", icon: Ticket, needs: "registration_tokens:read" },
+      { to: "/audit", label: "nav.audit", icon: ScrollText, needs: "audit:read" },
       { to: "/system", label: "nav.system", icon: ServerCog },
     ],
   },
 ];
 
-/** The sections that somebody with this role sees. */
-export function sectionsFor(role: Role): Section[] {
+/** The sections that somebody sees. */
+export function sectionsFor(user: User): Section[] {
   return sections
-    .map((section) => ({ ...section, places: section.places.filter((place) => place.roles?.includes(role) ?? true) }))
+    .map((section) => ({
+      ...section,
+      places: section.places.filter((place) => place.needs === undefined || can(user, place.needs)),
+    }))
     .filter((section) => section.places.length > 0);
 }

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Boxes, HardDrive, type LucideIcon, Plus, Search } from "lucide-react";
 import { useDeferredValue, useId, useState } from "react";
-import type { User } from "@/api/auth";
+import { can, type User } from "@/api/auth";
 import { bundles } from "@/api/bundles";
 import { devices } from "@/api/devices";
 import { sectionsFor } from "@/app/navigation";
@@ -112,7 +112,7 @@ function useEntries(user: User, text: string, onClose: () => void): Entry[] {
     onClose();
     void travel();
   };
-  const places: Entry[] = sectionsFor(user.role)
+  const places: Entry[] = sectionsFor(user)
     .flatMap((section) => section.places)
     .map((place) => ({
       id: place.label,
@@ -120,18 +120,17 @@ function useEntries(user: User, text: string, onClose: () => void): Entry[] {
       label: t(place.label),
       go: go(() => navigate({ to: place.to })),
     }));
-  const actions: Entry[] =
-    user.role === "read_only"
-      ? []
-      : [
-          { id: "deploy", icon: Plus, label: t("deployments.new"), go: go(() => navigate(paths.newDeployment())) },
-          {
-            id: "upload",
-            icon: Plus,
-            label: t("bundles.upload"),
-            go: go(() => navigate({ to: "/bundles", search: { upload: true } })),
-          },
-        ];
+  const actions: Entry[] = !can(user, "deployments:write")
+    ? []
+    : [
+        { id: "deploy", icon: Plus, label: t("deployments.new"), go: go(() => navigate(paths.newDeployment())) },
+        {
+          id: "upload",
+          icon: Plus,
+          label: t("bundles.upload"),
+          go: go(() => navigate({ to: "/bundles", search: { upload: true } })),
+        },
+      ];
   const matching: Entry[] = (asked.length > 1 ? (found.data?.devices ?? []) : []).slice(0, FOUND).map((device) => ({
     id: device.device_id,
     icon: HardDrive,

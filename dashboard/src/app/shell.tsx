@@ -27,7 +27,7 @@ export function Shell() {
         {t("nav.skip")}
       </a>
       <div data-noprint className="sticky top-0 hidden h-dvh border-r border-line bg-surface lg:block">
-        <Sidebar role={user.role} />
+        <Sidebar user={user} />
       </div>
       <dialog
         ref={drawer}
@@ -36,7 +36,7 @@ export function Shell() {
         onClick={(event) => event.target === drawer.current && drawer.current?.close()}
         onKeyDown={() => {}}
       >
-        <Sidebar role={user.role} onNavigate={() => drawer.current?.close()} />
+        <Sidebar user={user} onNavigate={() => drawer.current?.close()} />
       </dialog>
       <div className="flex min-w-0 flex-col">
         <header

@@ -1,20 +1,20 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { Role } from "@/api/auth";
+import type { User } from "@/api/auth";
 import { stats } from "@/api/system";
 import { Mark } from "@/app/mark";
 import { type Place, sectionsFor } from "@/app/navigation";
 import { formatNumber, t } from "@/lib/i18n";
 
 /** The main navigation. `onNavigate` closes the drawer that holds it on a phone. */
-export function Sidebar({ role, onNavigate }: { role: Role; onNavigate?: () => void }) {
+export function Sidebar({ user, onNavigate }: { user: User; onNavigate?: () => void }) {
   return (
     <nav aria-label={t("nav.main")} className="flex h-full flex-col gap-4 overflow-y-auto px-3 py-4">
       <Link to="/" onClick={onNavigate} className="flex items-center gap-2.5 rounded-lg px-2 py-0.5">
         <Mark />
         <span className="text-[0.9375rem] font-semibold tracking-tight">Kernex</span>
       </Link>
-      {sectionsFor(role).map((section) => (
+      {sectionsFor(user).map((section) => (
         <div key={section.label ?? "top"}>
           {section.label !== null && <p className="px-2 pb-1 text-xs font-medium text-faint">{t(section.label)}</p>}
           <ul className="grid gap-0.5">

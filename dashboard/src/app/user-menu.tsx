@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { CircleUser, LogOut } from "lucide-react";
+import { CircleUser, LogOut, MonitorSmartphone } from "lucide-react";
 import { logout, type User } from "@/api/auth";
 import { chooseLanguage, currentLanguage, t, word } from "@/lib/i18n";
 import { chooseTheme, currentTheme } from "@/lib/theme";
@@ -53,6 +53,10 @@ export function UserMenu({ user }: { user: User }) {
         ]}
       />
       <MenuLine />
+      <MenuItem onSelect={() => void navigate({ to: "/account" })}>
+        <MonitorSmartphone aria-hidden="true" size={15} />
+        {t("account.title")}
+      </MenuItem>
       <MenuItem onSelect={() => void signOut()}>
         <LogOut aria-hidden="true" size={15} />
         {t("user.signOut")}

@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { Rocket, ShieldCheck, Trash2 } from "lucide-react";
 import { useState } from "react";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import {
   type Bundle,
   bundle as bundleQuery,
@@ -33,7 +33,7 @@ export function BundlePage() {
   const { data: bundle, error, refetch } = useQuery(bundleQuery(bundleId));
   const manifest = useQuery(manifestQuery(bundleId));
   const { data: user } = useQuery(me);
-  const mayAct = user !== undefined && user.role !== "read_only";
+  const mayAct = can(user, "bundles:write");
   if (bundle === undefined) {
     return (
       <Page title={t("bundles.bundle")}>

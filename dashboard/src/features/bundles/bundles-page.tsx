@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Boxes, SearchX, Upload } from "lucide-react";
 import { lazy, Suspense } from "react";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import { bundles } from "@/api/bundles";
 import { formatBytes, shortId } from "@/lib/format";
 import { t } from "@/lib/i18n";
@@ -26,7 +26,7 @@ export function BundlesPage() {
   const navigate = useNavigate({ from: "/bundles" });
   const { data, error, refetch } = useQuery(bundles({ name }, { cursor }));
   const { data: user } = useQuery(me);
-  const mayUpload = user !== undefined && user.role !== "read_only";
+  const mayUpload = can(user, "bundles:write");
   const uploadButton = (
     <Button kind="primary" onClick={() => void navigate({ search: (old) => ({ ...old, upload: true }) })}>
       <Upload aria-hidden="true" size={15} />

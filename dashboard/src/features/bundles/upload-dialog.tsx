@@ -8,6 +8,7 @@ import { type Preview, readManifest } from "@/lib/archive";
 import { cli } from "@/lib/commands";
 import { formatBytes, formatDuration } from "@/lib/format";
 import { t, word } from "@/lib/i18n";
+import { newKey } from "@/lib/keys";
 import { factsOf, problemsOf } from "@/lib/manifest";
 import { paths } from "@/lib/paths";
 import { ProgressBar } from "@/ui/bar";
@@ -39,7 +40,7 @@ export function UploadDialog({ onClose }: { onClose: () => void }) {
   const choose = async (file: File) => {
     setError(null);
     const preview = await readManifest(file);
-    setChosen({ file, preview, isTaken: await isTaken(preview), key: crypto.randomUUID() });
+    setChosen({ file, preview, isTaken: await isTaken(preview), key: newKey() });
   };
   const isTaken = async (preview: Preview): Promise<boolean> => {
     if (preview.kind !== "manifest") return false;

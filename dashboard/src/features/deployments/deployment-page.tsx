@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { Ban, RotateCcw } from "lucide-react";
 import { useState } from "react";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import {
   cancelDeployment,
   type Deployment,
@@ -38,7 +38,7 @@ export function DeploymentPage() {
       </Page>
     );
   }
-  const mayAct = user !== undefined && user.role !== "read_only";
+  const mayAct = can(user, "deployments:write");
   return (
     <Page
       title={`${word("kind", deployment.kind)} ${deployment.bundle_name} ${deployment.bundle_version}`}

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Plus, Rocket, SearchX } from "lucide-react";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import { deployments, isActive } from "@/api/deployments";
 import { formatNumber, t, word } from "@/lib/i18n";
 import { paths } from "@/lib/paths";
@@ -24,7 +24,7 @@ export function DeploymentsPage() {
   const navigate = useNavigate({ from: "/deployments" });
   const { data, error, refetch } = useQuery(deployments({ status }, { cursor }));
   const { data: user } = useQuery(me);
-  const create = user !== undefined && user.role !== "read_only" && (
+  const create = can(user, "deployments:write") && (
     <Link {...paths.newDeployment()} className={buttonClass("primary")}>
       <Plus aria-hidden="true" size={15} />
       {t("deployments.new")}

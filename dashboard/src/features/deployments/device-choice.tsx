@@ -3,10 +3,11 @@ import { useState } from "react";
 import { devices } from "@/api/devices";
 import { deviceLabel } from "@/lib/format";
 import { plural, t, word } from "@/lib/i18n";
+import { SelectorInput } from "@/parts/selector-input";
 import { Button } from "@/ui/button";
 import { Card } from "@/ui/card";
 import { Failure } from "@/ui/failure";
-import { Checkbox, Input, Select } from "@/ui/field";
+import { Checkbox, Select } from "@/ui/field";
 import { Skeleton } from "@/ui/page";
 import { Status } from "@/ui/status";
 import { Tags } from "@/ui/tags";
@@ -16,7 +17,7 @@ const STATUSES = ["online", "degraded", "error", "offline"];
 /** Whom the deployment is for; the count follows what is chosen. */
 export function DeviceChoice({ chosen, onChoose }: { chosen: string[]; onChoose: (ids: string[]) => void }) {
   const [picked, setPicked] = useState(() => new Set(chosen));
-  const [filter, setFilter] = useState({ q: "", status: "", tag: "" });
+  const [filter, setFilter] = useState({ q: "", status: "" });
   const { data, error, refetch } = useQuery(devices(filter, { limit: 200 }));
   const shown = (data?.devices ?? []).filter(
     (device) => device.status !== "pending_approval" && device.status !== "decommissioned",
@@ -30,12 +31,11 @@ export function DeviceChoice({ chosen, onChoose }: { chosen: string[]; onChoose:
   return (
     <Card title={t("new.devicesTitle")} flush>
       <div data-keep-focus className="flex flex-wrap gap-2 border-b border-line p-3">
-        <Input
-          aria-label={t("devices.search")}
-          placeholder={t("devices.searchHint")}
-          value={filter.q}
-          onChange={(event) => setFilter({ ...filter, q: event.target.value })}
-          className="w-auto flex-1"
+        <SelectorInput
+          label={t("devices.search")}
+          value={filter.q || undefined}
+          onChange={(q) => setFilter({ ...filter, q: q ?? "" })}
+          className="min-w-60 flex-1"
         />
         <Select
           aria-label={t("devices.status")}
@@ -50,13 +50,6 @@ export function DeviceChoice({ chosen, onChoose }: { chosen: string[]; onChoose:
             </option>
           ))}
         </Select>
-        <Input
-          aria-label={t("devices.tag")}
-          placeholder={t("devices.tagHint")}
-          value={filter.tag}
-          onChange={(event) => setFilter({ ...filter, tag: event.target.value })}
-          className="w-36"
-        />
       </div>
       {data === undefined && (error ? <Failure error={error} onRetry={() => void refetch()} /> : <Skeleton />)}
       {data !== undefined && shown.length === 0 && <p className="p-4 text-muted">{t("devices.noMatch")}</p>}

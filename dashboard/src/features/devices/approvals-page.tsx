@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { UserCheck } from "lucide-react";
 import { useState } from "react";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import { approveDevice, type Device, devices, rejectDevice } from "@/api/devices";
 import { cli, curl } from "@/lib/commands";
 import { deviceLabel, groupFingerprint } from "@/lib/format";
@@ -25,7 +25,7 @@ export function ApprovalsPage() {
   const { data: user } = useQuery(me);
   const [refused, setRefused] = useState<Device | null>(null);
   const client = useQueryClient();
-  const mayAct = user !== undefined && user.role !== "read_only";
+  const mayAct = can(user, "devices:write");
   return (
     <Page title={t("approvals.title")} lead={t("approvals.lead")}>
       {data === undefined && (

@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { RotateCcw } from "lucide-react";
 import { useState } from "react";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import { bundleHistory, device as deviceQuery, type HistoryEntry, rollBackDevices } from "@/api/devices";
 import { HistoryList } from "@/features/devices/history-list";
 import { cli, curl } from "@/lib/commands";
@@ -25,7 +25,7 @@ export function DeviceBundles() {
   const client = useQueryClient();
   const navigate = useNavigate();
   if (device === undefined) return null;
-  const mayAct = user !== undefined && user.role !== "read_only" && device.status !== "decommissioned";
+  const mayAct = can(user, "deployments:write") && device.status !== "decommissioned";
   const runs = (entry: HistoryEntry) =>
     device.bundles.some((each) => each.name === entry.bundle_name && each.version === entry.bundle_version);
   const request = {

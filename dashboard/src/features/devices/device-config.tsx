@@ -2,7 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { History } from "lucide-react";
 import { useState } from "react";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import {
   type Config,
   type ConfigPatch,
@@ -44,7 +44,7 @@ export function DeviceConfig() {
   });
   if (device === undefined) return null;
   const isApplied = device.config_version === device.reported_config_version;
-  const mayEdit = user !== undefined && user.role !== "read_only" && device.status !== "decommissioned";
+  const mayEdit = can(user, "devices:write") && device.status !== "decommissioned";
   return (
     <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
       <Card

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { Rocket } from "lucide-react";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import { device as deviceQuery } from "@/api/devices";
 import { deviceLabel } from "@/lib/format";
 import { t } from "@/lib/i18n";
@@ -26,7 +26,7 @@ export function DevicePage() {
       </Page>
     );
   }
-  const mayDeploy = user !== undefined && user.role !== "read_only" && device.status !== "decommissioned";
+  const mayDeploy = can(user, "deployments:write") && device.status !== "decommissioned";
   return (
     <Page
       title={deviceLabel(device)}

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import {
   approveDevice,
   type Device,
@@ -28,7 +28,7 @@ export function DeviceSettings() {
   const { data: device } = useQuery(deviceQuery(deviceId));
   const { data: user } = useQuery(me);
   if (device === undefined || user === undefined) return null;
-  if (user.role === "read_only") return <p className="text-muted">{t("device.readOnly")}</p>;
+  if (!can(user, "devices:write")) return <p className="text-muted">{t("device.readOnly")}</p>;
   return (
     <div className="grid max-w-3xl gap-4">
       <Card title={t("device.nameAndTags")}>

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { HardDrive, SearchX } from "lucide-react";
 import { useState } from "react";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import { type DeviceFilter, devices } from "@/api/devices";
 import { BulkBar } from "@/features/devices/bulk-bar";
 import { ColumnMenu } from "@/features/devices/column-menu";
@@ -22,14 +22,14 @@ export function DevicesPage() {
   const search = useSearch({ from: "/app/devices" });
   const navigate = useNavigate({ from: "/devices" });
   const [selected, setSelected] = useState<Record<string, boolean>>({});
-  const { q, status, tag, version, cursor, trail } = search;
-  const filter: DeviceFilter = { q, status, tag, bundle_version: version };
-  const isFiltered = [q, status, tag, version].some((value) => value !== undefined);
+  const { q, status, version, cursor, trail } = search;
+  const filter: DeviceFilter = { q, status, bundle_version: version };
+  const isFiltered = [q, status, version].some((value) => value !== undefined);
   const { data: user } = useQuery(me);
   const { data, error, refetch, isPlaceholderData } = useQuery(devices(filter, { cursor }));
   const shown = search.columns?.split(",").filter(Boolean) ?? DEFAULT_COLUMNS;
   const chosen = (data?.devices ?? []).filter((device) => selected[device.device_id]);
-  const mayAct = user !== undefined && user.role !== "read_only";
+  const mayAct = can(user, "devices:write");
 
   const setFilter = (change: Partial<typeof search>) => {
     setSelected({});
@@ -54,7 +54,7 @@ export function DevicesPage() {
           (error ? <Failure error={error} onRetry={() => void refetch()} /> : <Skeleton rows={10} />)}
         {data !== undefined && data.devices.length === 0 && isFiltered && (
           <Empty icon={SearchX} title={t("devices.noMatch")} text={t("devices.noMatchText")}>
-            <Button onClick={() => setFilter({ q: undefined, status: undefined, tag: undefined, version: undefined })}>
+            <Button onClick={() => setFilter({ q: undefined, status: undefined, version: undefined })}>
               {t("devices.clearFilter")}
             </Button>
           </Empty>
@@ -76,7 +76,7 @@ export function DevicesPage() {
           </div>
         )}
       </Card>
-      {mayAct && <BulkBar devices={chosen} isAdmin={user.role === "admin"} onDone={() => setSelected({})} />}
+      {mayAct && <BulkBar devices={chosen} isAdmin={user?.role === "admin"} onDone={() => setSelected({})} />}
     </Page>
   );
 }

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { me } from "@/api/auth";
+import { can, me } from "@/api/auth";
 import { stats } from "@/api/system";
 import { Attention } from "@/features/overview/attention";
 import { FirstSteps } from "@/features/overview/first-steps";
@@ -25,7 +25,7 @@ export function OverviewPage() {
   return (
     <Page title={t("overview.title")}>
       <div className="grid gap-4">
-        {isNew && user?.role !== "read_only" && <FirstSteps stats={data} />}
+        {isNew && can(user, "devices:write") && <FirstSteps stats={data} />}
         {data.total_devices > 0 && (
           <>
             <StatTiles stats={data} />

@@ -16,8 +16,9 @@ export function LoginPage() {
   const navigate = useNavigate();
   const enter = useMutation({
     mutationFn: () => login(username, password),
-    onSuccess: async () => {
-      await client.fetchQuery(me);
+    onSuccess: async (user) => {
+      client.clear();
+      client.setQueryData(me.queryKey, user);
       await navigate({ to: localAddress(next), replace: true });
     },
   });

@@ -20,8 +20,7 @@ export function SetupPage() {
   const create = useMutation({
     mutationFn: async () => {
       await createFirstAdmin(username, password, secret);
-      await login(username, password);
-      await client.fetchQuery(me);
+      client.setQueryData(me.queryKey, await login(username, password));
     },
     onSuccess: () => navigate({ to: "/", replace: true }),
   });
