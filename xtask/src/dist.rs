@@ -132,7 +132,8 @@ fn check_package(package: &Path) -> Result<()> {
         let line = line.with_context(|| format!("the package holds no {path}"))?;
         ensure!(line.starts_with(mode), "{path} in the package should have the mode {mode}: {line}");
     }
-    let foreign = list.lines().find(|line| !line.contains(" root/root "));
+    let is_of_root = |line: &&str| matches!(line.split_whitespace().nth(1), Some("root/root" | "0/0"));
+    let foreign = list.lines().find(|line| !is_of_root(line));
     ensure!(
         foreign.is_none(),
         "not everything in the package belongs to root: {}",

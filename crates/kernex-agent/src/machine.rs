@@ -296,7 +296,13 @@ fn fail(state: &mut AgentState, failure: Failure) -> Vec<Effect> {
         (Phase::RollingBack, Some(first)) => {
             first.message =
                 format!("{}; returning to the previous version failed: {}", first.message, failure.message);
-            finish(state, ResultStatus::Failed)
+            let bundle_name = attempt.bundle_name.clone();
+            let mut effects = finish(state, ResultStatus::Failed);
+            // Once more, after the clean-up has made room: what failed may have been a disk that was full.
+            if !is_agent(&bundle_name) {
+                effects.push(Effect::Return { bundle_name });
+            }
+            effects
         }
         (phase, slot) => {
             *slot = Some(failure.clone());

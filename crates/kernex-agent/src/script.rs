@@ -90,18 +90,24 @@ pub struct Script<'a> {
 }
 
 impl Script<'_> {
-    /// Runs the script to its end, all its processes gone; gives its output.
-    pub async fn run(&self, program: &RunnerProgram, stop: &CancellationToken) -> Result<Tail, Failure> {
+    /// Runs the script to its end, all its processes gone; gives its output, however it ended.
+    pub async fn run(
+        &self,
+        program: &RunnerProgram,
+        stop: &CancellationToken,
+    ) -> (Tail, Result<(), Failure>) {
         let began = Instant::now();
-        let failed = |reason: String| {
-            let message = format!("{} {} could not be started: {reason}", self.what, self.path);
-            Failure::new(FailureCode::ScriptFailed, message)
+        let mut process = match Process::start(program, &self.spec()).await {
+            Ok(process) => process,
+            Err(error) => {
+                let message = format!("{} {} could not be started: {error}", self.what, self.path);
+                return (Tail::default(), Err(Failure::new(FailureCode::ScriptFailed, message)));
+            }
         };
-        let mut process =
-            Process::start(program, &self.spec()).await.map_err(|error| failed(error.to_string()))?;
         let output = process.take_output();
         let (outcome, tail) = tokio::join!(process.wait(stop), read_tail(output));
-        self.judge(outcome, tail, began.elapsed())
+        let judged = self.judge(outcome, &tail, began.elapsed());
+        (tail, judged)
     }
 
     fn spec(&self) -> Spec {
@@ -119,10 +125,10 @@ impl Script<'_> {
         }
     }
 
-    fn judge(&self, outcome: Outcome, tail: Tail, took: Duration) -> Result<Tail, Failure> {
+    fn judge(&self, outcome: Outcome, tail: &Tail, took: Duration) -> Result<(), Failure> {
         let secs = took.as_secs_f64();
         let (code, how) = match outcome {
-            Outcome::Exited { code: 0 } => return Ok(tail),
+            Outcome::Exited { code: 0 } => return Ok(()),
             Outcome::Exited { code } => {
                 (FailureCode::ScriptFailed, format!("ended with exit code {code} after {secs:.1} s"))
             }

@@ -106,10 +106,11 @@ fn a_failure_after_the_switch_returns_to_what_was_there_and_reports_the_first_re
 }
 
 #[test]
-fn a_return_that_fails_is_reported_with_both_reasons() {
+fn a_return_that_fails_is_reported_with_both_reasons_and_tried_once_more_after_cleaning_up() {
     let (state, _) =
         step(working(Phase::Checking, Some("1")), failed(Phase::Checking, FailureCode::CrashLoop));
-    let (state, _) = step(state, failed(Phase::RollingBack, FailureCode::Internal));
+    let (state, effects) = step(state, failed(Phase::RollingBack, FailureCode::Internal));
+    assert!(matches!(&effects[..], [.., Effect::CleanUp { .. }, Effect::Return { .. }]), "{effects:?}");
     assert_eq!(outcome(&state), (ResultStatus::Failed, Some(FailureCode::CrashLoop)));
     let message = &state.reports[0].failure.as_ref().unwrap().message;
     assert_eq!(message, "because; returning to the previous version failed: because");

@@ -65,9 +65,10 @@ async fn run_script(
         sandbox,
     };
     tracing::info!(deployment.id = %job.attempt.deployment_id, script = script.script, "running the {what}");
-    let output = run.run(&job.context.program, &job.stop).await?;
+    let (output, outcome) = run.run(&job.context.program, &job.stop).await;
+    // A failure's reason has the last few lines only.
     ship(&job.context.logs.sink(&job.attempt.bundle_name), &output, what);
-    Ok(())
+    outcome
 }
 
 /// What the manifest says; the configuration's `deploy_timeout` when it says nothing.
@@ -97,7 +98,8 @@ pub(super) async fn revert(job: &Job) -> Result<Done, Failure> {
     Ok(Done::Completed)
 }
 
-/// After a committed version was given up: switches to what is in use now, and starts its workload. Runs no script.
+/// After a committed version was given up, or the way back has failed: switches to what is in use now, and starts its workload.
+/// Runs no script.
 pub async fn return_to_current(context: &Context, state: &AgentState, name: &BundleName) {
     let Some(slot) = state.slots.get(name) else { return };
     if let (Some(given_up), Some(current)) = (&slot.given_up, &slot.current) {
@@ -109,8 +111,8 @@ pub async fn return_to_current(context: &Context, state: &AgentState, name: &Bun
     }
     context.supervisor.lock().await.stop(name).await;
     let switched = point_current(context, name, slot.current.as_ref()).and_then(|()| {
-        point(&context.data.previous(name), None)
-            .map_err(|error| local_failure("`previous` cannot be removed", &error))
+        point(&context.data.previous(name), slot.previous.as_ref())
+            .map_err(|error| local_failure("`previous` cannot be switched", &error))
     });
     // A link that cannot be switched now is at the next start; the workload does not go by it.
     for failure in [switched.err(), run_current(context, name, slot).await.err()].into_iter().flatten() {

@@ -1,17 +1,24 @@
 //! Staging: unpacks beside what runs, checks the manifest, and makes a release of it, read-only, by one rename.
 
-use std::{fs, io::BufReader, path::Path};
+use std::{fs, io::BufReader, path::Path, time::Duration};
 
 use kernex_bundle::{ArchiveError, Limits, Manifest, Platform, Unpacked, check_references, unpack};
 use kernex_core::FailureCode;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Done, Job, blocking, interruptible::Interruptible, local_failure, space::reserve};
 use crate::{
-    AGENT_VERSION, disk,
+    AGENT_VERSION,
+    backoff::Backoff,
+    disk,
     self_update::{NAME, is_agent},
     state::Failure,
 };
+
+/// Delays between tries to fetch a manifest.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// Unpacks and checks; the release is there completely or not at all.
 pub(super) async fn stage(job: &Job) -> Result<Done, Failure> {
@@ -77,13 +84,33 @@ fn unpack_archive(archive: &Path, dest: &Path, stop: &CancellationToken) -> Resu
 async fn fetch_manifest(job: &Job, unpacked: &Unpacked) -> Result<Manifest, Failure> {
     let failed =
         |error: String| Failure::new(FailureCode::Manifest, format!("the manifest cannot be used: {error}"));
-    let bytes = job.context.client.bundle_manifest(job.attempt.release.bundle_id).await.map_err(|error| {
-        Failure::new(FailureCode::Download, format!("the manifest cannot be fetched: {error}"))
-    })?;
+    let bytes = tokio::select! {
+        bytes = manifest_bytes(job) => bytes?,
+        () = job.stop.cancelled() => return Err(Failure::new(FailureCode::Cancelled, "staging was stopped")),
+    };
     let manifest = Manifest::parse(&bytes);
     let manifest = manifest.map_err(|error| failed(error.to_string()))?;
     check_references(&manifest, &unpacked.inspection.files).map_err(|error| failed(error.to_string()))?;
     Ok(manifest)
+}
+
+/// Tries until the attempt's time is up: the link may be away for a while.
+async fn manifest_bytes(job: &Job) -> Result<Vec<u8>, Failure> {
+    let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY);
+    loop {
+        let error = match job.context.client.bundle_manifest(job.attempt.release.bundle_id).await {
+            Ok(bytes) => return Ok(bytes),
+            Err(error) => error,
+        };
+        let wait = backoff.next_wait(error.retry_after());
+        let is_final = error.status().is_some_and(|status| matches!(status, 400 | 403 | 404 | 410));
+        if is_final || Instant::now() + wait >= job.deadline {
+            let message = format!("the manifest cannot be fetched: {error}");
+            return Err(Failure::new(FailureCode::Download, message));
+        }
+        tracing::warn!(%error, wait_secs = wait.as_secs_f64(), "the manifest cannot be fetched now");
+        tokio::time::sleep(wait).await;
+    }
 }
 
 fn check_manifest(job: &Job, manifest: &Manifest) -> Result<(), Failure> {

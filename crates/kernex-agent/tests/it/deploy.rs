@@ -309,5 +309,10 @@ async fn a_scripts_output_is_shipped_compressed_with_the_name_of_its_bundle() {
     assert!(plane.compressed_batches() > 0);
     let lines = plane.logs().iter().filter(|line| line.starts_with("line ")).count();
     assert_eq!(lines, 200, "the end of the output, once");
+    plane.deploy(2, "2.0.0", scripted("2.0.0", "seq -f 'wrong %g' 1 3000; exit 7"));
+    assert_eq!(result(&plane, 2).await["error_code"], "script_failed");
+    let is_shipped = |line: &str| plane.logs().iter().any(|shipped| shipped == line);
+    until("the output of a script that failed", || is_shipped("wrong 2801") && is_shipped("wrong 3000"))
+        .await;
     agent.stop().await;
 }

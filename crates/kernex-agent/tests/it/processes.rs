@@ -48,8 +48,8 @@ async fn run(dir: &Path, text: &str, timeout: Duration) -> Result<String, (Failu
         lock: &dir.join(".lock"),
         sandbox: sandbox(dir),
     };
-    let outcome = script.run(&RunnerProgram::at(agent_program()), &CancellationToken::new()).await;
-    outcome.map(|tail| tail.text()).map_err(|failure| (failure.code, failure.message))
+    let (tail, outcome) = script.run(&RunnerProgram::at(agent_program()), &CancellationToken::new()).await;
+    outcome.map(|()| tail.text()).map_err(|failure| (failure.code, failure.message))
 }
 
 const LONG: Duration = Duration::from_secs(60);
@@ -92,7 +92,7 @@ async fn a_script_that_cannot_be_started_says_why() {
         sandbox: sandbox(dir.path()),
     };
     let failure =
-        script.run(&RunnerProgram::at(agent_program()), &CancellationToken::new()).await.unwrap_err();
+        script.run(&RunnerProgram::at(agent_program()), &CancellationToken::new()).await.1.unwrap_err();
     assert_eq!(failure.code, FailureCode::ScriptFailed);
     assert!(failure.message.contains("could not be started: Permission denied"), "{}", failure.message);
 }

@@ -122,14 +122,14 @@ async fn run(dir: &Path, text: &str, group: &str, limits: Limits) -> Result<Stri
         lock: &dir.join(".lock"),
         sandbox,
     };
-    let outcome = script.run(&RunnerProgram::at(agent_program()), &CancellationToken::new()).await;
+    let (tail, outcome) = script.run(&RunnerProgram::at(agent_program()), &CancellationToken::new()).await;
     for folder in Hierarchies::find().folders() {
         assert!(
             !folder.join(format!("kernex-test-{}-{group}", std::process::id())).exists(),
             "the group is gone"
         );
     }
-    outcome.map(|tail| tail.text()).map_err(|failure| failure.message)
+    outcome.map(|()| tail.text()).map_err(|failure| failure.message)
 }
 
 #[tokio::test]
