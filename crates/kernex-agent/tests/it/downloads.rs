@@ -264,3 +264,22 @@ async fn cancelling_is_obeyed_while_nobody_answers_and_while_bytes_come() {
     assert_eq!(plane.results()[1]["error_code"], "cancelled");
     agent.stop().await;
 }
+
+#[tokio::test]
+async fn a_manifest_beside_the_archive_is_fetched_until_it_comes() {
+    let plane = Plane::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("model"), "m").unwrap();
+    let archive = dir.path().join("a.tar.gz");
+    let mut tar = std::process::Command::new("tar");
+    tar.arg("-czf").arg(&archive).arg("-C").arg(dir.path()).arg("model");
+    assert!(tar.status().unwrap().success());
+    plane.refuse_manifests(2);
+    plane.deploy(1, "1.0.0", std::fs::read(&archive).unwrap());
+    let device = dir.path().join("device");
+    std::fs::create_dir(&device).unwrap();
+    let agent = Agent::start(&device, &plane.address());
+    until("a result", || !plane.results().is_empty()).await;
+    assert_eq!(plane.results()[0]["status"], "success", "{}", plane.results()[0]);
+    agent.stop().await;
+}

@@ -54,6 +54,7 @@ struct Shared {
     faults: VecDeque<Fault>,
     ranges: Vec<String>,
     refuse_results: usize,
+    refuse_manifests: usize,
 }
 
 #[derive(Clone)]
@@ -149,6 +150,11 @@ impl Plane {
         self.shared.lock().unwrap().refuse_results = count;
     }
 
+    /// The next questions for manifests are answered with 503.
+    pub(crate) fn refuse_manifests(&self, count: usize) {
+        self.shared.lock().unwrap().refuse_manifests = count;
+    }
+
     pub(crate) fn heartbeats(&self) -> usize {
         self.shared.lock().unwrap().heartbeats.len()
     }
@@ -197,7 +203,7 @@ impl Plane {
             };
             bytes.drain(..used);
             let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
-            if target.starts_with("/api/v1/bundles/") {
+            if target.starts_with("/api/v1/bundles/") && !target.ends_with("/manifest") {
                 if !self.send_bundle(&mut stream, &target, &head).await {
                     return;
                 }
@@ -226,6 +232,15 @@ impl Plane {
         let body: Value = serde_json::from_slice(&plain).unwrap_or_default();
         if target.ends_with("/order") {
             return shared.order(target.split('/').nth(4).unwrap_or_default());
+        }
+        if target.ends_with("/manifest") {
+            let is_refused = shared.refuse_manifests > 0;
+            shared.refuse_manifests = shared.refuse_manifests.saturating_sub(1);
+            return if is_refused {
+                (503, problem(503, "unavailable"))
+            } else {
+                (200, json!({"version": "1.0.0"}))
+            };
         }
         if target.ends_with("/register") {
             return (201, json!({"device_id": DEVICE, "status": "pending_approval"}));
