@@ -127,9 +127,14 @@ pub fn switch_link(link: &Path, target: &Path) -> io::Result<()> {
 /// Removes a file or link, if it is there.
 pub fn remove_file_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        // A read-only disk says so before it looks whether the file is there.
+        Err(error) if error.kind() != io::ErrorKind::NotFound && is_there(path) => Err(error),
         _ => Ok(()),
     }
+}
+
+fn is_there(path: &Path) -> bool {
+    !matches!(fs::symlink_metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Removes a folder with everything in it, read-only or not, if it is there. Follows no links.

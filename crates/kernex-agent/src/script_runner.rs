@@ -160,7 +160,9 @@ fn run(channel: &UnixStream) -> io::Result<Outcome> {
 
 /// Waits for the lock; `None` when the agent does not want it any more.
 fn take_lock(path: &Path, messages: &Receiver<Message>) -> io::Result<Option<std::fs::File>> {
-    let file = disk::open_to_lock(path)?;
+    let file = disk::open_to_lock(path).map_err(|error| {
+        io::Error::new(error.kind(), format!("the lock of its processes cannot be opened: {error}"))
+    })?;
     let deadline = Instant::now() + LOCK_TIMEOUT;
     loop {
         if file.try_lock().is_ok() {

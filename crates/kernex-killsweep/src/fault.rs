@@ -15,8 +15,9 @@ use tokio::time::{Instant, sleep};
 use crate::{
     agent::{Agent, Device},
     check,
+    patience::patiently,
     plan::Point,
-    point::{DEADLINE, Verdict, only_device, prepare, told_once},
+    point::{DEADLINE, Verdict, end_of_workload, only_device, prepare, told_once},
     scenario::{Goal, SCRIPTED, Scenario, deploy},
 };
 
@@ -87,7 +88,7 @@ pub(crate) async fn try_case(
     told_once(admin, device, goal).await?;
     let status = agent.stop().await?;
     ensure!(status.success(), "the agent ended with {status}");
-    check::serves_nothing(&device.data_dir)?;
+    end_of_workload(device).await?;
     run.is_tidy().await?;
     Ok(if has_failed { Verdict::Survived } else { Verdict::NotReached })
 }
@@ -102,7 +103,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn target(&self, deployment: DeploymentId) -> anyhow::Result<Target> {
         check::complete_release(&check::slot(&self.device.data_dir, SCRIPTED).join("current"), SCRIPTED)?;
-        let targets = self.admin.all_targets(deployment).await?;
+        let targets = patiently(async || self.admin.all_targets(deployment).await).await?;
         targets.into_iter().next().context("the deployment has no target")
     }
 
@@ -116,13 +117,8 @@ impl Run<'_> {
             if target.state.is_final() || !agent.is_running()? {
                 return Ok(());
             }
-            if self
-                .admin
-                .get_device(self.id)
-                .await?
-                .last_heartbeat
-                .is_some_and(|last| last.status == DeviceHealth::Error)
-            {
+            let device = patiently(async || self.admin.get_device(self.id).await).await?;
+            if device.last_heartbeat.is_some_and(|last| last.status == DeviceHealth::Error) {
                 return self.find_in_logs().await;
             }
             let is_hit = fs::metadata(self.device.report()).is_ok_and(|report| report.len() > 0);
@@ -138,7 +134,8 @@ impl Run<'_> {
     async fn find_in_logs(&self) -> anyhow::Result<()> {
         let end = Instant::now() + DEADLINE;
         loop {
-            let logs = self.admin.list_device_logs(self.id, &LogQuery::default()).await?;
+            let logs =
+                patiently(async || self.admin.list_device_logs(self.id, &LogQuery::default()).await).await?;
             if logs
                 .logs
                 .iter()

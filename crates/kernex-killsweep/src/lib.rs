@@ -9,6 +9,7 @@
 mod agent;
 mod check;
 mod fault;
+mod patience;
 mod plan;
 mod point;
 mod scenario;

@@ -6,16 +6,24 @@ use anyhow::{Context as _, bail, ensure};
 use kernex_client::{DeviceQuery, OperatorClient};
 use kernex_core::{DeploymentStatus, DeviceId, DeviceStatus};
 use kernex_tracer::Act;
+use tokio::time::{Instant, sleep};
 
 use crate::{
     agent::{Agent, Device, was_killed},
     check,
+    patience::patiently,
     plan::{Point, points},
     scenario::{Goal, SCRIPTED, Scenario, deploy},
 };
 
 /// How long an agent may take for one thing: a debug build under a tracer on a busy machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(240);
+
+/// How long the workload of an agent that was killed may go on: its runner gives it 8 s, and kills it then.
+const WORKLOAD_DEADLINE: Duration = Duration::from_secs(25);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// What an agent says when it has read its state and listens for signals.
+const AT_WORK: &str = "going by the configuration";
 
 /// What a point showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,35 +104,52 @@ async fn run(
     act: Option<Act>,
     goal: Goal,
 ) -> anyhow::Result<Option<ExitStatus>> {
+    let said_before = device.log().len();
     let mut agent = Agent::start(device, act)?;
-    let reached =
-        agent.until("reaching the goal", DEADLINE, async || is_reached(admin, device, goal).await).await?;
+    let reached = agent.until("reaching the goal", DEADLINE, async || {
+        // What an agent before this one reached, and the workload that it left behind, are not this one's doing.
+        let is_at_work = device.log()[said_before..].contains(AT_WORK);
+        Ok(is_at_work && is_reached(admin, device, goal).await?)
+    });
+    let reached = reached.await?;
     if reached.is_some() {
         return Ok(reached);
     }
     let status = agent.stop().await?;
-    check::serves_nothing(&device.data_dir).or_else(|error| {
-        // The workload of an agent that was killed on its way out ends a moment later.
-        if was_killed(status) { Ok(()) } else { Err(error) }
-    })?;
+    end_of_workload(device).await?;
     // SIGTERM ends an agent like any program before it listens for signals.
     let is_stopped = status.success() || status.signal() == Some(15) || status.code() == Some(128 + 15);
     Ok((!is_stopped).then_some(status))
 }
 
+/// Workloads end with their agent; those of one that was killed a moment later.
+pub(crate) async fn end_of_workload(device: &Device) -> anyhow::Result<()> {
+    let end = Instant::now() + WORKLOAD_DEADLINE;
+    loop {
+        match check::serves_nothing(&device.data_dir) {
+            Err(_) if Instant::now() < end => sleep(LOOK_EVERY).await,
+            outcome => return outcome,
+        }
+    }
+}
+
 pub(crate) async fn is_reached(admin: &OperatorClient, device: &Device, goal: Goal) -> anyhow::Result<bool> {
     let at_server = match goal {
         Goal::Registered => match only_device(admin, device).await? {
-            Some(id) => admin.get_device(id).await?.status == DeviceStatus::Online,
+            Some(id) => patiently(async || admin.get_device(id).await).await?.status == DeviceStatus::Online,
             None => false,
         },
-        Goal::Runs { deployment, .. } => match admin.get_deployment(deployment).await?.deployment.status {
-            DeploymentStatus::Success => true,
-            status if status.is_final() => bail!("the deployment ended as {status}"),
-            _ => false,
-        },
+        Goal::Runs { deployment, .. } => {
+            match patiently(async || admin.get_deployment(deployment).await).await?.deployment.status {
+                DeploymentStatus::Success => true,
+                status if status.is_final() => bail!("the deployment ended as {status}"),
+                _ => false,
+            }
+        }
         Goal::Configured { version } => match only_device(admin, device).await? {
-            Some(id) => admin.get_device(id).await?.reported_config_version == version,
+            Some(id) => {
+                patiently(async || admin.get_device(id).await).await?.reported_config_version == version
+            }
             None => false,
         },
     };
@@ -143,7 +168,7 @@ pub(crate) async fn is_reached(admin: &OperatorClient, device: &Device, goal: Go
 pub(crate) async fn told_once(admin: &OperatorClient, device: &Device, goal: Goal) -> anyhow::Result<()> {
     let id = only_device(admin, device).await?.context("the device has vanished")?;
     if let Goal::Runs { deployment, .. } = goal {
-        let history = admin.bundle_history(id, None).await?;
+        let history = patiently(async || admin.bundle_history(id, None).await).await?;
         let lines = history.iter().filter(|line| line.deployment_id == deployment).count();
         ensure!(lines == 1, "the deployment has {lines} lines in the device's history");
     }
@@ -152,7 +177,7 @@ pub(crate) async fn told_once(admin: &OperatorClient, device: &Device, goal: Goa
 
 pub(crate) async fn only_device(admin: &OperatorClient, device: &Device) -> anyhow::Result<Option<DeviceId>> {
     let query = DeviceQuery { tag: Some(device.tag.clone()), ..DeviceQuery::default() };
-    let found = admin.list_devices(&query).await?;
+    let found = patiently(async || admin.list_devices(&query).await).await?;
     ensure!(found.total <= 1, "the key has {} devices", found.total);
     Ok(found.devices.first().map(|device| device.device_id))
 }

@@ -9,6 +9,8 @@ use kernex_core::{ConfigPatch, DeploymentId, DeviceId};
 use kernex_testkit::{TestBundle, program};
 use serde_json::json;
 
+use crate::patience::patiently;
+
 /// A bundle without scripts.
 pub(crate) const PLAIN: &str = "swept";
 /// A bundle with scripts and a workload.
@@ -106,12 +108,14 @@ impl Scenario {
                     bundle_name: Some(self.bundle().to_owned()),
                     target_device_ids: vec![device.to_string()],
                 };
-                let rollback = admin.rollback_devices(&request).await.context("rolling back")?;
+                let rollback = patiently(async || admin.rollback_devices(&request).await)
+                    .await
+                    .context("rolling back")?;
                 runs(rollback.deployment_id, "1.0.0")
             }
             Self::Configure => {
                 let patch = ConfigPatch { heartbeat_timeout: Some(17), ..ConfigPatch::default() };
-                admin.put_config(device, &patch).await.context("configuring")?;
+                patiently(async || admin.put_config(device, &patch).await).await.context("configuring")?;
                 Goal::Configured { version: 2 }
             }
         })
@@ -166,7 +170,7 @@ pub(crate) async fn deploy(
         target_devices: vec![device.to_string()],
         ..CreateDeploymentRequest::default()
     };
-    Ok(admin.create_deployment(&request).await.context("deploying")?.deployment_id)
+    Ok(patiently(async || admin.create_deployment(&request).await).await.context("deploying")?.deployment_id)
 }
 
 /// Uploads the versions that scenarios install.

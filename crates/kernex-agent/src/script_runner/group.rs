@@ -1,6 +1,11 @@
 //! What is made around a process tree and goes away with it: its control group and its temporary folder.
 
-use std::{fs, io, os::unix::fs::lchown, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::lchown,
+    path::PathBuf,
+};
 
 use nix::sys::signal::Signal;
 
@@ -22,15 +27,17 @@ impl Tree {
             Some(name) => Group::create(&Hierarchies::find(), name, &sandbox.limits)?,
             None => Group::default(),
         };
-        let temporary = sandbox.temporary.clone();
-        if let Some(path) = &temporary {
-            remove(path)?;
-            fs::create_dir_all(path)?;
-            if let Some(user) = sandbox.user {
-                lchown(path, Some(user.uid), Some(user.gid))?;
-            }
+        if let Some(path) = &sandbox.temporary
+            && let Err(error) = make_temporary(path, sandbox)
+        {
+            // On a disk that takes nothing any more, what is installed runs all the same. This goes where its output goes.
+            let _ = writeln!(
+                io::stderr(),
+                "kernex-agent: there is no temporary folder {}: {error}",
+                path.display()
+            );
         }
-        Ok(Self { group, temporary })
+        Ok(Self { group, temporary: sandbox.temporary.clone() })
     }
 
     /// Kills everything. First nothing may go on, so that nothing can be forked away from under it.
@@ -47,6 +54,15 @@ impl Tree {
             // The next run removes what cannot be removed now.
             let _ = remove(path);
         }
+    }
+}
+
+fn make_temporary(path: &PathBuf, sandbox: &Sandbox) -> io::Result<()> {
+    remove(path)?;
+    fs::create_dir_all(path)?;
+    match sandbox.user {
+        Some(user) => lchown(path, Some(user.uid), Some(user.gid)),
+        None => Ok(()),
     }
 }
 

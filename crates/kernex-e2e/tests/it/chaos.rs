@@ -6,7 +6,7 @@ use std::{env, fs, time::Duration};
 
 use futures_util::future::join_all;
 use kernex_api::deployments::{CreateDeploymentRequest, Target};
-use kernex_client::{DeviceQuery, OperatorClient};
+use kernex_client::{DeviceQuery, Error, OperatorClient};
 use kernex_core::{DeploymentId, DeviceId, DeviceStatus, FailureCode, TargetState};
 use kernex_testkit::{AgentProcess, Backend, ServerProcess, ServerSetup, TestBundle, wait_for};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -110,6 +110,20 @@ fn bundle(version: &str) -> TestBundle {
         .with_random_bytes(256 * 1024)
 }
 
+/// Asks until there is an answer: a control plane that is too busy says so, and nothing was changed.
+async fn answered<T>(ask: impl AsyncFn() -> Result<T, Error>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) if error.status() == Some(503) && Instant::now() < end => {
+                sleep(Duration::from_millis(200)).await;
+            }
+            Err(error) => panic!("the control plane refuses: {error}"),
+        }
+    }
+}
+
 struct Device<'a> {
     admin: &'a OperatorClient,
     url: &'a str,
@@ -125,7 +139,7 @@ impl Device<'_> {
         let id = self.register().await;
         for (number, kills) in plan.iter().enumerate() {
             let version = VERSIONS[(number + self.random.random_range(0..2)) % VERSIONS.len()];
-            let deployment = self.deploy(id, version).await;
+            let deployment = self.deploy(id, number, version).await;
             for _ in 0..*kills {
                 let agent = self.start();
                 sleep(Duration::from_millis(self.random.random_range(0..LONGEST_LIFE_MILLIS))).await;
@@ -161,8 +175,10 @@ impl Device<'_> {
     }
 
     async fn register(&self) -> DeviceId {
-        let agent = self.start();
-        let fingerprint = wait_for("the device's name", DEADLINE, async || {
+        let mut agent = self.start();
+        let fingerprint = wait_for("the name of the device", DEADLINE, async || {
+            // A control plane that is not there yet is asked again; an agent that ends says why.
+            assert!(agent.is_running(), "the agent ended:\n{}", agent.log_text());
             let config = fs::read(self.data_dir.join("config.json")).ok()?;
             let config: Value = serde_json::from_slice(&config).ok()?;
             Some(config["key_fingerprint"].as_str()?.to_owned())
@@ -170,7 +186,7 @@ impl Device<'_> {
         let fingerprint = fingerprint.await;
         let id = wait_for("the device to come online", DEADLINE, async || {
             let query = DeviceQuery { limit: Some(100), ..DeviceQuery::default() };
-            let devices = self.admin.list_devices(&query).await.unwrap().devices;
+            let devices = answered(async || self.admin.list_devices(&query).await).await.devices;
             let is_it = |device: &kernex_api::devices::Device| {
                 device.key_fingerprint == fingerprint && device.status == DeviceStatus::Online
             };
@@ -181,20 +197,21 @@ impl Device<'_> {
         id
     }
 
-    async fn deploy(&self, id: DeviceId, version: &str) -> DeploymentId {
+    async fn deploy(&self, id: DeviceId, number: usize, version: &str) -> DeploymentId {
         let request = CreateDeploymentRequest {
             bundle_version: Some(version.to_owned()),
             bundle_name: Some(BUNDLE.to_owned()),
             target_devices: vec![id.to_string()],
             ..CreateDeploymentRequest::default()
         };
-        self.admin.create_deployment(&request).await.unwrap().deployment_id
+        let key = format!("chaos-{}-{number}", self.data_dir.display());
+        answered(async || self.admin.create_deployment_once(&key, &request).await).await.deployment_id
     }
 
     async fn end_of(&self, deployment: DeploymentId, agent: &AgentProcess) -> Target {
         let end = Instant::now() + DEADLINE;
         loop {
-            let target = self.admin.all_targets(deployment).await.unwrap().remove(0);
+            let target = answered(async || self.admin.all_targets(deployment).await).await.remove(0);
             if target.state.is_final() {
                 return target;
             }
@@ -207,7 +224,7 @@ impl Device<'_> {
     async fn agrees(&self, id: DeviceId, deployments: usize, deployment: DeploymentId, agent: &AgentProcess) {
         let slot = self.data_dir.join("bundles").join(BUNDLE);
         wait_for(&format!("agreement of {}", self.data_dir.display()), DEADLINE, async || {
-            let device = self.admin.get_device(id).await.unwrap();
+            let device = answered(async || self.admin.get_device(id).await).await;
             let reported = device.bundles.iter().find(|bundle| bundle.name.as_str() == BUNDLE);
             let reported = reported.map(|bundle| bundle.version.to_string());
             let manifest = fs::read(slot.join("current/manifest.json")).ok();
@@ -220,10 +237,11 @@ impl Device<'_> {
         })
         .await;
         assert!(!slot.join("data/second").exists(), "two copies of the workload ran\n{}", agent.log_text());
-        let history = self.admin.bundle_history(id, Some(200)).await.unwrap();
+        let history = answered(async || self.admin.bundle_history(id, Some(200)).await).await;
         let lines = history.iter().filter(|line| line.deployment_id == deployment).count();
         assert_eq!((lines, history.len()), (1, deployments), "{history:?}");
-        let progress = self.admin.get_deployment(deployment).await.unwrap().deployment.progress;
+        let detail = answered(async || self.admin.get_deployment(deployment).await).await;
+        let progress = detail.deployment.progress;
         assert_eq!(progress.success + progress.failed + progress.rolled_back, 1, "{progress:?}");
         wait_for("an empty outbox", DEADLINE, async || {
             let results = fs::read_dir(self.data_dir.join("outbox/results")).unwrap().count();

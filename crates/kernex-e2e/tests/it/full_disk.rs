@@ -3,10 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use kernex_testkit::{Backend, ServerSetup, TestBundle};
+
+use crate::small_disk::SmallDisk;
 
 /// Room for the database and a small bundle, not for a large one.
 const DISK_MIB: usize = 24;
@@ -14,7 +15,7 @@ const DISK_MIB: usize = 24;
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_onto_a_full_disk_is_refused_leaves_nothing_and_the_server_goes_on() {
     let mount_point = tempfile::tempdir().unwrap();
-    let Some(disk) = SmallDisk::mount(mount_point.path()) else {
+    let Some(disk) = SmallDisk::mount(mount_point.path(), DISK_MIB) else {
         println!("not run: only root can mount a small disk");
         return;
     };
@@ -40,23 +41,4 @@ async fn an_upload_onto_a_full_disk_is_refused_leaves_nothing_and_the_server_goe
 fn bundle_files(data_dir: &Path) -> Vec<PathBuf> {
     let folders = ["blobs", "incoming"].map(|folder| fs::read_dir(data_dir.join(folder)).unwrap());
     folders.into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
-}
-
-/// A file system in memory, unmounted with this value.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path) -> Option<Self> {
-        let size = format!("size={DISK_MIB}m");
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "kernex-test"]).arg(at).output();
-        mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: the server may not have ended yet when a test fails.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
 }

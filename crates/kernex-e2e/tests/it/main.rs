@@ -7,6 +7,7 @@
     reason = "in a test that is how to fail, and to tell what was measured"
 )]
 
+mod agent_disk;
 mod bad_link;
 mod chaos;
 mod clock;
@@ -14,5 +15,6 @@ mod crash;
 mod full_disk;
 mod memory;
 mod shutdown;
+mod small_disk;
 mod start;
 mod walk;
