@@ -11,10 +11,6 @@ use serde_json::Value;
 
 use crate::{command, style, workspace};
 
-/// The C library inside of the program: it runs on whatever a device has.
-const STATIC: &str = r#"["-C", "target-feature=+crt-static"]"#;
-/// Half a megabyte of relocations becomes a few kilobytes. The program relocates itself; nothing of the device reads them.
-const PACKED: &str = "link-arg=-Wl,-z,pack-relative-relocs";
 const AGENT_PROFILE: &str = "dist-agent";
 /// Builds the package. Installed into `target/tools`, if it is not there.
 const CARGO_DEB: &str = "3.8.0";
@@ -49,14 +45,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// The agent as it goes onto devices; gives its path in `target/dist`.
 pub(crate) fn build_agent() -> Result<PathBuf> {
-    build("kernex-agent", "kernex-agent", AGENT_PROFILE, &agent_arguments(), &["-C", PACKED])
+    build("kernex-agent", "kernex-agent", AGENT_PROFILE, &["--target", &target()])
 }
 
 /// Server and command line, beside it.
 pub(crate) fn build_programs() -> Result<()> {
     style::heading("build server and command line (some minutes)");
     for (package, name) in [("kernex-server", "kernex-server"), ("kernex-cli", "kernex")] {
-        build(package, name, "release", &[], &[])?;
+        build(package, name, "release", &[])?;
     }
     Ok(())
 }
@@ -68,24 +64,15 @@ pub(crate) fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// This machine's. Static programs need it said: otherwise the flags would hold for procedural macros, too.
+/// This machine's; named, so that the agent for devices is built apart from what its build runs.
 fn target() -> String {
     format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
 }
 
-fn agent_arguments() -> [String; 4] {
-    let flags = format!("target.{}.rustflags={STATIC}", target());
-    ["--target".to_owned(), target(), "--config".to_owned(), flags]
-}
-
 /// Builds one program and copies it to `target/dist`.
-fn build(package: &str, name: &str, profile: &str, further: &[String], rustc: &[&str]) -> Result<PathBuf> {
-    let mut build = workspace::cargo(&["rustc", "--locked", "--message-format", "json-render-diagnostics"]);
-    build
-        .args(["--package", package, "--bin", name, "--profile", profile])
-        .args(further)
-        .arg("--")
-        .args(rustc);
+fn build(package: &str, name: &str, profile: &str, further: &[&str]) -> Result<PathBuf> {
+    let mut build = workspace::cargo(&["build", "--locked", "--message-format", "json-render-diagnostics"]);
+    build.args(["--package", package, "--bin", name, "--profile", profile]).args(further);
     let messages = command::output(&mut build)?;
     let artifacts = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut programs = artifacts.filter(|artifact| artifact["target"]["name"] == name);
