@@ -40,5 +40,6 @@ export async function newPage(context: BrowserContext, complaints: Complaints): 
   const page = await context.newPage();
   complaints.watch(page);
   page.setDefaultTimeout(45_000);
+  page.setDefaultNavigationTimeout(120_000);
   return page;
 }

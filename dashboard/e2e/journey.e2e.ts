@@ -323,6 +323,41 @@ test("registration tokens and the system have their pages", async () => {
   await look("system");
 });
 
+test("who may only read is offered nothing else, and is told so on a page that is not theirs", async () => {
+  const made = await page.request.post(address("/api/v1/auth/register"), {
+    headers: { "X-Kernex-CSRF": "1", Origin: new URL(address("/")).origin },
+    data: { username: "auditor", password: PASSWORD, role: "read_only" },
+  });
+  expect(made.status()).toBe(201);
+  const theirs = await browser.newContext({ locale: "de-DE", viewport: { width: 1440, height: 900 } });
+  const seen = await newPage(theirs, complaints);
+  await seen.goto(address("/deployments"));
+  await seen.getByRole("heading", { name: "Willkommen zurück" }).waitFor();
+  await seen.getByLabel("Benutzername").fill("auditor");
+  await seen.getByLabel("Passwort").fill(PASSWORD);
+  await seen.getByRole("button", { name: "Anmelden" }).click();
+  await seen.getByRole("heading", { name: "Verteilungen" }).waitFor();
+  await seen.getByText(/insgesamt/).waitFor();
+  expect(await seen.getByRole("link", { name: "Neue Verteilung" }).count()).toBe(0);
+  expect(await seen.getByRole("link", { name: "Audit" }).count()).toBe(0);
+  await seen.getByRole("link", { name: "Geräte", exact: true }).click();
+  await seen.getByRole("link", { name: "cam-1" }).waitFor();
+  expect(await seen.getByRole("checkbox").count()).toBe(0);
+  await seen.goto(address("/audit"));
+  await seen.getByText("Sie dürfen das nicht sehen").waitFor();
+  findings.push(...(await inspect(seen, "forbidden-german")));
+  await theirs.close();
+});
+
+test("on a phone the navigation opens as a drawer and closes when one goes somewhere", async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.getByRole("button", { name: "Open the navigation" }).click();
+  await page.getByRole("dialog", { name: "Main navigation" }).getByRole("link", { name: "Devices" }).click();
+  await page.getByRole("heading", { name: "Devices" }).waitFor();
+  expect(await page.getByRole("dialog", { name: "Main navigation" }).isVisible()).toBe(false);
+  await page.setViewportSize({ width: 1440, height: 900 });
+});
+
 test("the palette goes anywhere by keyboard alone", async () => {
   await page.keyboard.press("Control+k");
   await page.getByRole("combobox", { name: "Go to …" }).pressSequentially("cam-1");

@@ -16,10 +16,12 @@ interface SelectorInputProps {
   value: string | undefined;
   onChange: (value: string | undefined) => void;
   className?: string;
+  /** Why the control plane does not understand what is written, while it is being written. */
+  problem?: string | undefined;
 }
 
 /** Says which devices are meant, in the selector language or as free text, with what can stand next. */
-export function SelectorInput({ label, value, onChange, className }: SelectorInputProps) {
+export function SelectorInput({ label, value, onChange, className, problem }: SelectorInputProps) {
   const [text, setText] = useState(value ?? "");
   const [lastValue, setLastValue] = useState(value);
   const [isOpen, setOpen] = useState(false);
@@ -61,6 +63,8 @@ export function SelectorInput({ label, value, onChange, className }: SelectorInp
         aria-expanded={isShown}
         aria-controls={listId}
         aria-autocomplete="list"
+        aria-invalid={problem === undefined ? undefined : true}
+        aria-describedby={problem === undefined ? undefined : `${listId}-problem`}
         aria-activedescendant={active >= 0 ? `${listId}-${active}` : undefined}
         placeholder={t("devices.selectorHint")}
         value={text}
@@ -73,6 +77,11 @@ export function SelectorInput({ label, value, onChange, className }: SelectorInp
         onKeyDown={onKeyDown}
         className={cx(CONTROL, "h-9 w-full pl-9")}
       />
+      {problem !== undefined && (
+        <p id={`${listId}-problem`} role="status" className="mt-1 text-xs text-bad">
+          {problem}
+        </p>
+      )}
       <div
         id={listId}
         role="listbox"

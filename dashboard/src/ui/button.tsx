@@ -1,7 +1,7 @@
 import type { ButtonHTMLAttributes } from "react";
 import { cx } from "@/ui/classes";
 
-export type ButtonKind = "primary" | "secondary" | "ghost" | "danger";
+export type ButtonKind = "primary" | "secondary" | "ghost" | "danger" | "danger-quiet" | "danger-ghost";
 type ButtonSize = "md" | "sm" | "icon";
 
 const BASE =
@@ -11,6 +11,8 @@ const KINDS: Record<ButtonKind, string> = {
   secondary: "border border-line-strong bg-surface text-ink hover:bg-hover",
   ghost: "text-muted hover:bg-hover hover:text-ink",
   danger: "bg-bad-strong text-white hover:brightness-110",
+  "danger-quiet": "border border-line-strong bg-surface text-bad hover:bg-bad-soft",
+  "danger-ghost": "text-bad hover:bg-bad-soft",
 };
 const SIZES: Record<ButtonSize, string> = {
   md: "h-9 px-3.5 text-sm",

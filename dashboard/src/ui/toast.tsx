@@ -51,7 +51,7 @@ export function Toasts() {
     <div
       role="status"
       data-noprint
-      className="pointer-events-none fixed right-3 bottom-3 left-3 z-60 grid justify-items-end gap-2 sm:left-auto"
+      className="pointer-events-none fixed top-14 right-3 left-3 z-60 grid justify-items-end gap-2 sm:top-auto sm:bottom-3 sm:left-auto"
     >
       {shown.map((toast) => (
         <div

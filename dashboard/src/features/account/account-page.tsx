@@ -85,7 +85,7 @@ export function AccountPage() {
                     </Td>
                     <Td className="text-right">
                       {!session.current && (
-                        <Button size="sm" className="text-bad" onClick={() => setEnding(session)}>
+                        <Button kind="danger-quiet" size="sm" onClick={() => setEnding(session)}>
                           {t("account.end")}
                         </Button>
                       )}

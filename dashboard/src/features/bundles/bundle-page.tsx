@@ -113,7 +113,7 @@ function BundleActions({ bundle }: { bundle: Bundle }) {
         <ShieldCheck aria-hidden="true" size={15} />
         {t("verify.submit")}
       </Button>
-      <Button className="text-bad" onClick={() => setWithdrawing(true)}>
+      <Button kind="danger-quiet" onClick={() => setWithdrawing(true)}>
         <Trash2 aria-hidden="true" size={15} />
         {t("withdraw.submit")}
       </Button>

@@ -54,7 +54,7 @@ export function BulkBar({ devices, isAdmin, onDone }: BulkBarProps) {
         </Button>
       )}
       {isAdmin && (
-        <Button size="sm" onClick={() => setOpen("decommission")} className="text-bad">
+        <Button size="sm" kind="danger-quiet" onClick={() => setOpen("decommission")}>
           <Trash2 aria-hidden="true" size={14} /> {t("bulk.decommission")}
         </Button>
       )}

@@ -96,11 +96,7 @@ function DangerZone({ device, isAdmin }: { device: Device; isAdmin: boolean }) {
         {allowed.map((each) => (
           <div key={each} className="flex flex-wrap items-center justify-between gap-3">
             <p className="max-w-prose text-muted">{t(`device.${each}Text`)}</p>
-            <Button
-              kind={each === "approve" ? "primary" : "secondary"}
-              className={each === "approve" ? "" : "text-bad"}
-              onClick={() => setAct(each)}
-            >
+            <Button kind={each === "approve" ? "primary" : "danger-quiet"} onClick={() => setAct(each)}>
               {t(`device.${each}`)}
             </Button>
           </div>

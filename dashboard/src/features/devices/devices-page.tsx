@@ -4,6 +4,7 @@ import { HardDrive, SearchX } from "lucide-react";
 import { useState } from "react";
 import { can, me } from "@/api/auth";
 import { type DeviceFilter, devices } from "@/api/devices";
+import { ApiFailure } from "@/api/errors";
 import { BulkBar } from "@/features/devices/bulk-bar";
 import { ColumnMenu } from "@/features/devices/column-menu";
 import { DEFAULT_COLUMNS } from "@/features/devices/columns";
@@ -26,7 +27,12 @@ export function DevicesPage() {
   const filter: DeviceFilter = { q, status, bundle_version: version };
   const isFiltered = [q, status, version].some((value) => value !== undefined);
   const { data: user } = useQuery(me);
-  const { data, error, refetch, isPlaceholderData } = useQuery(devices(filter, { cursor }));
+  const { data: found, error, refetch, isPlaceholderData } = useQuery(devices(filter, { cursor }));
+  // While a selector is being written it is wrong most of the time; what was found last stays until it is right.
+  const problem = error instanceof ApiFailure && error.status === 400 ? error.message : undefined;
+  const [last, setLast] = useState(found);
+  if (found !== undefined && found !== last) setLast(found);
+  const data = found ?? (problem === undefined ? undefined : last);
   const shown = search.columns?.split(",").filter(Boolean) ?? DEFAULT_COLUMNS;
   const chosen = (data?.devices ?? []).filter((device) => selected[device.device_id]);
   const mayAct = can(user, "devices:write");
@@ -48,7 +54,7 @@ export function DevicesPage() {
       title={t("devices.title")}
       actions={<ColumnMenu shown={shown} onChange={(columns) => setFilter({ columns })} />}
     >
-      <FilterBar search={search} onChange={setFilter} />
+      <FilterBar search={search} onChange={setFilter} problem={problem} />
       <Card flush>
         {data === undefined &&
           (error ? <Failure error={error} onRetry={() => void refetch()} /> : <Skeleton rows={10} />)}
@@ -65,7 +71,7 @@ export function DevicesPage() {
           </Empty>
         )}
         {data !== undefined && data.devices.length > 0 && (
-          <div className={isPlaceholderData ? "opacity-60 transition-opacity" : ""}>
+          <div className={isPlaceholderData || problem !== undefined ? "opacity-60 transition-opacity" : ""}>
             <DeviceTable
               devices={data.devices}
               shown={shown}

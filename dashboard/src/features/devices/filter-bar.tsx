@@ -11,14 +11,21 @@ interface Filter {
 
 const STATUSES = ["online", "degraded", "error", "offline", "pending_approval", "decommissioned"];
 
+interface FilterBarProps {
+  search: Filter;
+  onChange: (change: Filter) => void;
+  problem: string | undefined;
+}
+
 /** What the list is narrowed to; everything stands in the address, so that a view can be kept as a bookmark. */
-export function FilterBar({ search, onChange }: { search: Filter; onChange: (change: Filter) => void }) {
+export function FilterBar({ search, onChange, problem }: FilterBarProps) {
   return (
     <search data-noprint data-keep-focus className="mb-3 flex flex-wrap gap-2">
       <SelectorInput
         label={t("devices.search")}
         value={search.q}
         onChange={(q) => onChange({ q })}
+        problem={problem}
         className="min-w-60 flex-1"
       />
       <Select

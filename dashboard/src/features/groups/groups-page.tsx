@@ -97,7 +97,7 @@ export function GroupsPage() {
                         <Button size="sm" kind="ghost" onClick={() => setEdited(group)}>
                           {t("groups.edit")}
                         </Button>
-                        <Button size="sm" kind="ghost" className="text-bad" onClick={() => setRemoved(group)}>
+                        <Button size="sm" kind="danger-ghost" onClick={() => setRemoved(group)}>
                           {t("groups.delete")}
                         </Button>
                       </>

@@ -66,7 +66,7 @@ export function TokensPage() {
                     <Tags tags={token.tags} />
                   </Td>
                   <Td className="text-right">
-                    <Button size="sm" className="text-bad" onClick={() => setEnding(token)}>
+                    <Button kind="danger-quiet" size="sm" onClick={() => setEnding(token)}>
                       {t("tokens.end")}
                     </Button>
                   </Td>
