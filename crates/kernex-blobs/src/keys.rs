@@ -57,7 +57,7 @@ pub(crate) fn read_wrapped(path: &Path) -> Result<String> {
 
 /// Writes a wrapped key: the old one is there until the new one is durable.
 pub(crate) fn write_wrapped(path: &Path, wrapped: &str) -> Result<()> {
-    let temporary = path.with_extension("key.new");
+    let temporary = path.with_extension(format!("key.{}.new", std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
     writeln!(file, "{wrapped}")?;
     file.sync_all()?;

@@ -89,6 +89,11 @@ impl BlobStore {
         Ok(store)
     }
 
+    /// The folder of a server that may be running: what is being written there is left alone.
+    pub fn attach(folder: &Path) -> Self {
+        Self { blobs: folder.join("blobs"), incoming: folder.join("incoming"), encryption: None }
+    }
+
     /// The same folder, with encryption.
     #[must_use]
     pub fn with_encryption(self, encryption: Encryption) -> Self {

@@ -12,7 +12,7 @@ use crate::{
     clock::SystemClock,
     config::Options,
     secrets::random_token,
-    serve::{create_data_dir, store_options},
+    serve::{create_data_dir, store_options, with_vault},
 };
 
 /// Create a user with the role admin.
@@ -35,7 +35,7 @@ pub struct CreateAdmin {
 /// Creates the user, and prints the password if it was made here.
 #[expect(clippy::print_stdout, reason = "the password is the command's result")]
 pub async fn create(create: CreateAdmin) -> anyhow::Result<()> {
-    let settings = Settings::resolve(create.options)?;
+    let (settings, _) = with_vault(Settings::resolve(create.options)?).await?;
     let given = if create.password_stdin { Some(read_password()?) } else { None };
     let password = given.clone().unwrap_or_else(random_token);
     let checked = check_username(&create.username).and_then(|()| check_new_password(&password));

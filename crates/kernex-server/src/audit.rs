@@ -12,6 +12,7 @@ mod layer;
 mod list;
 mod signer;
 mod strangers;
+pub mod verify;
 
 pub use action::{Action, Recorded, action_of};
 pub use checkpoint::{CHECKPOINTS_FILE, read_checkpoints, sign_checkpoints};

@@ -2,6 +2,7 @@
 
 mod delete;
 mod download;
+pub mod encrypt;
 mod list;
 mod manifest;
 mod ranges;

@@ -9,6 +9,8 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use serde::Deserialize;
 
+use crate::secrets::{VaultSettings, credential, secret_value};
+
 use crate::outbound::Allowed;
 
 /// Everything that can be set, each where it is set.
@@ -38,6 +40,28 @@ pub struct Options {
     /// folder, made at first start].
     #[arg(long, env = "KERNEX_SECRET_KEY_FILE", value_name = "FILE")]
     pub secret_key_file: Option<PathBuf>,
+    /// Encrypt the bytes of bundles that are uploaded from now on; see `kernex-server bundles encrypt` for those that are there
+    /// [default: false].
+    #[arg(long, env = "KERNEX_ENCRYPT_BUNDLES", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub encrypt_bundles: Option<bool>,
+    /// Address of a HashiCorp Vault.
+    #[arg(long, env = "VAULT_ADDR", value_name = "URL")]
+    pub vault_address: Option<String>,
+    /// Token for Vault; other users of this machine can see flags, so prefer the file.
+    #[arg(long, env = "VAULT_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub vault_token: Option<String>,
+    /// File that holds the token for Vault.
+    #[arg(long, env = "VAULT_TOKEN_FILE", value_name = "FILE")]
+    pub vault_token_file: Option<PathBuf>,
+    /// File (PEM) with the authority that signed Vault's certificate.
+    #[arg(long, env = "VAULT_CACERT", value_name = "FILE")]
+    pub vault_ca_file: Option<PathBuf>,
+    /// Secret of a KV store (version 2) in Vault, `MOUNT/PATH`; its fields `database_url` and `secret_key` are used.
+    #[arg(long, env = "KERNEX_VAULT_SECRETS", value_name = "MOUNT/PATH")]
+    pub vault_secrets: Option<String>,
+    /// Key of Vault's transit engine, `MOUNT/NAME`, that wraps the keys of bundles.
+    #[arg(long, env = "KERNEX_VAULT_TRANSIT_KEY", value_name = "MOUNT/NAME")]
+    pub vault_transit_key: Option<String>,
     /// Address under which people and devices reach the control plane; used in links [default: http:// and the address listened on].
     #[arg(long, env = "KERNEX_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
@@ -124,6 +148,12 @@ pub struct Settings {
     pub database_max_connections: u32,
     /// File with the secret key.
     pub secret_key_file: PathBuf,
+    /// The secret key itself, where it comes from Vault.
+    pub secret_key: Option<SecretText>,
+    /// Whether the bytes of new bundles are encrypted.
+    pub encrypt_bundles: bool,
+    /// Where Vault is, and what of it is used.
+    pub vault: Option<VaultSettings>,
     /// Address under which the control plane is reached.
     pub public_url: Option<url::Url>,
     /// Whether devices that sign with `rsa-pkcs1-sha256` are refused.
@@ -204,7 +234,8 @@ impl Settings {
             None => Options::default(),
         };
         let options = or!(options, file, listen data_dir database_url database_url_file database_max_connections
-            secret_key_file public_url refuse_rsa_pkcs1 max_bundle_bytes max_unpacked_bytes max_uploads max_connections token_ttl_secs
+            secret_key_file encrypt_bundles vault_address vault_token vault_token_file vault_ca_file vault_secrets
+            vault_transit_key public_url refuse_rsa_pkcs1 max_bundle_bytes max_unpacked_bytes max_uploads max_connections token_ttl_secs
             session_ttl_secs session_idle_secs
             download_ttl_secs attempt_timeout_secs lease_secs max_pending_devices heartbeat_retention_days
             log_retention_days outbound_allow outbound_ca_file shutdown_secs log_format log);
@@ -218,7 +249,13 @@ impl Settings {
                 16,
                 1,
             )?,
-            secret_key_file: options.secret_key_file.unwrap_or_else(|| data_dir.join("secret.key")),
+            vault: vault_settings(&options)?,
+            secret_key_file: options
+                .secret_key_file
+                .or_else(|| credential("kernex-secret-key"))
+                .unwrap_or_else(|| data_dir.join("secret.key")),
+            secret_key: None,
+            encrypt_bundles: options.encrypt_bundles.unwrap_or(false),
             public_url: options.public_url.as_deref().map(public_url).transpose()?,
             refuse_rsa_pkcs1: options.refuse_rsa_pkcs1.unwrap_or(false),
             max_bundle_bytes: options.max_bundle_bytes.unwrap_or(16 << 30),
@@ -247,6 +284,21 @@ impl Settings {
             log: options.log.unwrap_or_else(|| "info".to_owned()),
             data_dir,
         })
+    }
+
+    /// Takes what a secret in Vault holds in place of the settings of the same names.
+    pub fn take_secrets(
+        &mut self,
+        mut fields: std::collections::BTreeMap<String, String>,
+    ) -> anyhow::Result<()> {
+        if let Some(url) = fields.remove("database_url") {
+            self.database_url = check_database_url(url)?;
+        }
+        self.secret_key = fields.remove("secret_key").map(SecretText);
+        if let Some((name, _)) = fields.pop_first() {
+            bail!("the secret in Vault has the field `{name}`, which is none of: database_url, secret_key");
+        }
+        Ok(())
     }
 
     /// Folder of the keys that the control plane makes for itself.
@@ -292,6 +344,8 @@ impl Settings {
             format,
             self.log,
         );
+        text.push_str(&format!("encrypt_bundles = {}\n", self.encrypt_bundles));
+        text.push_str(&self.vault.as_ref().map(describe_vault).unwrap_or_default());
         let mut add = |name: &str, value: &dyn std::fmt::Debug| {
             let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{name} = {value:?}\n"));
         };
@@ -310,19 +364,75 @@ fn read_file(path: &std::path::Path) -> anyhow::Result<Options> {
 }
 
 fn database_url(options: &Options, data_dir: &std::path::Path) -> anyhow::Result<DatabaseUrl> {
-    let url = match (&options.database_url, &options.database_url_file) {
-        (Some(_), Some(_)) => bail!("database_url and database_url_file are both set; set one of them"),
-        (Some(url), None) => url.clone(),
-        (None, Some(path)) => std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read database_url_file {}", path.display()))?
-            .trim_end_matches(['\r', '\n'])
-            .to_owned(),
-        (None, None) => format!("sqlite:{}", data_dir.join("kernex.db").display()),
-    };
+    let file = options.database_url_file.as_deref();
+    let url = secret_value("database_url", options.database_url.clone(), file, "kernex-database-url")?;
+    check_database_url(url.unwrap_or_else(|| format!("sqlite:{}", data_dir.join("kernex.db").display())))
+}
+
+fn check_database_url(url: String) -> anyhow::Result<DatabaseUrl> {
     if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
         bail!("database_url must begin with sqlite: or postgres://");
     }
     Ok(DatabaseUrl(url))
+}
+
+fn vault_settings(options: &Options) -> anyhow::Result<Option<VaultSettings>> {
+    let (secrets, transit) = (
+        mount_and_path("vault_secrets", options.vault_secrets.as_deref())?,
+        mount_and_path("vault_transit_key", options.vault_transit_key.as_deref())?,
+    );
+    if secrets.is_none() && transit.is_none() {
+        return Ok(None); // VAULT_ADDR alone is for other programs
+    }
+    let address = options.vault_address.as_deref();
+    let address = address.context("vault_secrets and vault_transit_key need vault_address")?;
+    let address =
+        url::Url::parse(address).with_context(|| format!("vault_address `{address}` is not an address"))?;
+    let file = options.vault_token_file.as_deref();
+    let token = secret_value("vault_token", options.vault_token.clone(), file, "kernex-vault-token")?;
+    let token = token.context("vault_address is set, but neither vault_token nor vault_token_file")?;
+    let ca_file = options.vault_ca_file.as_ref().map(|path| path.display().to_string());
+    Ok(Some(VaultSettings { address, token, ca_file, secrets, transit }))
+}
+
+fn mount_and_path(name: &str, text: Option<&str>) -> anyhow::Result<Option<(String, String)>> {
+    let Some(text) = text else { return Ok(None) };
+    match text.split_once('/') {
+        Some((mount, path)) if !mount.is_empty() && !path.is_empty() => {
+            Ok(Some((mount.to_owned(), path.to_owned())))
+        }
+        _ => bail!("{name} `{text}` must be of the form MOUNT/PATH"),
+    }
+}
+
+fn describe_vault(vault: &VaultSettings) -> String {
+    let mut text = format!("vault_address = \"{}\"\n", vault.address);
+    if let Some(path) = &vault.ca_file {
+        text.push_str(&format!("vault_ca_file = {path:?}\n"));
+    }
+    for (name, pair) in [("vault_secrets", &vault.secrets), ("vault_transit_key", &vault.transit)] {
+        if let Some((mount, path)) = pair {
+            text.push_str(&format!("{name} = \"{mount}/{path}\"\n"));
+        }
+    }
+    text
+}
+
+/// A secret's text: its debug form leaves it out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
 }
 
 fn public_url(text: &str) -> anyhow::Result<url::Url> {

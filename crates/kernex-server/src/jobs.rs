@@ -2,6 +2,7 @@
 
 mod expire_attempts;
 mod prune;
+mod refresh_keys;
 mod sign_checkpoints;
 mod sweep_blobs;
 
@@ -21,13 +22,18 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 /// How often the ends of the audit chains are signed.
 const SIGN_EVERY: Duration = Duration::from_secs(3_600);
 
+/// How often keys that somebody changed are looked for.
+const REFRESH_EVERY: Duration = Duration::from_secs(5);
+
 /// Runs every job until it is told to stop.
 pub async fn run(state: AppState, stop: CancellationToken) {
     let mut expire = tokio::time::interval(EXPIRE_EVERY);
     let mut prune = tokio::time::interval(PRUNE_EVERY);
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     let mut sign = tokio::time::interval(SIGN_EVERY);
-    for interval in [&mut expire, &mut prune, &mut sweep, &mut sign] {
+    let mut refresh = tokio::time::interval(REFRESH_EVERY);
+    let mut keys = refresh_keys::RefreshKeys::default();
+    for interval in [&mut expire, &mut prune, &mut sweep, &mut sign, &mut refresh] {
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     }
     loop {
@@ -37,6 +43,7 @@ pub async fn run(state: AppState, stop: CancellationToken) {
             _ = prune.tick() => prune::tick(&state).await,
             _ = sweep.tick() => sweep_blobs::tick(&state).await,
             _ = sign.tick() => sign_checkpoints::tick(&state).await,
+            _ = refresh.tick() => keys.tick(&state).await,
         };
         if let Err(error) = result {
             tracing::warn!(error = %format!("{error:#}"), "a background job failed and will be tried again");

@@ -1,31 +1,85 @@
-//! The installation's secret key, from which the keys for tokens and download addresses are derived.
-
-use std::{
-    fs::OpenOptions,
-    io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    path::Path,
-    sync::Arc,
-};
-
-use anyhow::{Context as _, bail};
-use aws_lc_rs::{aead, digest, hkdf, hmac};
-
-use crate::auth::TokenKeys;
+//! The installation's secrets: the secret key, from which keys are derived, and the rings of keys that can be changed while the
+//! server runs. `docs/runbooks/rotate-secrets.md` says how.
 
 pub mod private_file;
+mod ring;
+pub mod rotate;
+mod source;
+mod storage;
+mod vault;
+mod weak;
 
-use crate::audit::AuditSigner;
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
 
-const MIN_BYTES: usize = 32;
+use anyhow::Context as _;
+use aws_lc_rs::{aead, digest, hkdf, hmac};
+use kernex_core::Timestamp;
 
-/// Keys derived from the secret, each for one purpose.
+pub use ring::{KeyRing, RingKey};
+pub use source::{credential, secret_value};
+pub use storage::StorageKeys;
+pub use vault::{Vault, VaultSettings};
+pub use weak::refuse_weak;
+
+use crate::{Settings, audit::AuditSigner, auth::TokenKeys};
+
+/// What a key is for; each has a ring of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Purpose {
+    /// Signs access tokens; the old key is honoured until the last of its tokens has expired.
+    Token,
+    /// Proves download addresses; the old key is honoured until the last of its addresses has expired.
+    Download,
+    /// Wraps the keys of bundles and seals small secrets in the database; old keys open what they closed.
+    Storage,
+}
+
+impl Purpose {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Token, Self::Download, Self::Storage];
+
+    /// The word for it in file names and records.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Download => "download",
+            Self::Storage => "storage",
+        }
+    }
+
+    /// What the key that nobody changed is derived with.
+    fn label(self) -> &'static [u8] {
+        match self {
+            Self::Token => b"access tokens v2",
+            Self::Download => b"download addresses v1",
+            Self::Storage => b"storage v1",
+        }
+    }
+}
+
+/// The keys in use. Cheap to clone; every clone sees a changed key.
 #[derive(Clone)]
-pub struct Secrets {
-    tokens: TokenKeys,
-    sealing: Arc<aead::LessSafeKey>,
-    download: hmac::Key,
+pub struct Secrets(Arc<Inner>);
+
+struct Inner {
+    root: hkdf::Prk,
+    folder: PathBuf,
+    token_keep_secs: i64,
+    download_keep_secs: i64,
+    keys: RwLock<Arc<Keys>>,
+    storage: StorageKeys,
     audit: AuditSigner,
+    vault: Option<Vault>,
+}
+
+struct Keys {
+    rings: [KeyRing; 3],
+    tokens: TokenKeys,
+    downloads: Vec<hmac::Key>,
+    sealing: Vec<aead::LessSafeKey>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -35,49 +89,50 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Reads the secret from its file and the other keys from a folder, or makes them at first start.
-    pub fn load_or_create(path: &Path, folder: &Path) -> anyhow::Result<Self> {
-        private_file::make_private_dir(folder)?;
-        let audit = AuditSigner::load_or_create(folder)?;
-        let secret = match std::fs::read(path) {
-            Ok(secret) => secret,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path)?,
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot read the secret key {}", path.display()));
-            }
-        };
-        let secret = secret.trim_ascii();
-        if secret.len() < MIN_BYTES {
-            bail!("the secret key {} is shorter than {MIN_BYTES} bytes", path.display());
-        }
-        Self::derive(secret, audit)
+    /// Reads the secret and the other keys, or makes them at first start.
+    pub fn load_or_create(settings: &Settings, vault: Option<Vault>, now: Timestamp) -> anyhow::Result<Self> {
+        let folder = settings.keys_dir();
+        private_file::make_private_dir(&folder)?;
+        let audit = AuditSigner::load_or_create(&folder)?;
+        let root = root(settings)?;
+        let rings = load_rings(&root, &folder)?;
+        let (token_keep_secs, download_keep_secs) =
+            (i64::from(settings.token_ttl_secs), i64::from(settings.download_ttl_secs));
+        let [_, _, storage] = rings.clone();
+        let storage = StorageKeys::new(storage, vault.clone().filter(Vault::has_transit));
+        let keys = RwLock::new(Arc::new(Keys::new(rings, token_keep_secs, download_keep_secs, now)?));
+        Ok(Self(Arc::new(Inner {
+            root,
+            folder,
+            token_keep_secs,
+            download_keep_secs,
+            keys,
+            storage,
+            audit,
+            vault,
+        })))
     }
 
-    fn derive(secret: &[u8], audit: AuditSigner) -> anyhow::Result<Self> {
-        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kernex");
-        let key = salt.extract(secret);
-        let derive = |purpose: &[u8]| -> anyhow::Result<[u8; 32]> {
-            let mut bytes = [0; 32];
-            key.expand(&[purpose], hkdf::HKDF_SHA256)
-                .and_then(|okm| okm.fill(&mut bytes))
-                .ok()
-                .context("cannot derive a key")?;
-            Ok(bytes)
-        };
-        Ok(Self {
-            tokens: TokenKeys::new(&[derive(b"access tokens v2")?])?,
-            sealing: aead::UnboundKey::new(&aead::AES_256_GCM, &derive(b"sealed values v1")?)
-                .map(|key| Arc::new(aead::LessSafeKey::new(key)))
-                .ok()
-                .context("cannot make a key")?,
-            download: hmac::Key::new(hmac::HMAC_SHA256, &derive(b"download addresses v1")?),
-            audit,
-        })
+    /// Takes the keys as they are now on the disk, and lets go of those whose time is over. Whether a key was changed. Blocks.
+    pub fn refresh(&self, now: Timestamp) -> anyhow::Result<bool> {
+        let inner = &self.0;
+        let rings = load_rings(&inner.root, &inner.folder)?;
+        let changed = rings != self.keys().rings;
+        if changed {
+            inner.storage.replace(rings[2].clone());
+        }
+        let keys = Keys::new(rings, inner.token_keep_secs, inner.download_keep_secs, now)?;
+        *inner.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        Ok(changed)
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The keys that sign and check access tokens.
-    pub fn token_keys(&self) -> &TokenKeys {
-        &self.tokens
+    pub fn token_keys(&self) -> TokenKeys {
+        self.keys().tokens.clone()
     }
 
     /// A small secret in a form that may lie in the database. It opens only for the same purpose.
@@ -86,61 +141,104 @@ impl Secrets {
         aws_lc_rs::rand::fill(&mut nonce).ok().context("there is no randomness")?;
         let mut bytes = secret.to_vec();
         let (sealed_nonce, about) = (aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(purpose));
-        self.sealing.seal_in_place_append_tag(sealed_nonce, about, &mut bytes).ok().context("cannot seal")?;
+        let keys = self.keys();
+        keys.sealing[0].seal_in_place_append_tag(sealed_nonce, about, &mut bytes).ok().context("cannot seal")?;
         Ok(hex::encode([&nonce[..], &bytes].concat()))
     }
 
-    /// The secret that was sealed for this purpose.
+    /// The secret that was sealed for this purpose, with the present key or one before it.
     pub fn open(&self, purpose: &str, sealed: &str) -> anyhow::Result<Vec<u8>> {
         let sealed = hex::decode(sealed).context("a sealed value is damaged")?;
         let (nonce, bytes) = sealed.split_at_checked(aead::NONCE_LEN).context("a sealed value is damaged")?;
-        let nonce =
-            aead::Nonce::try_assume_unique_for_key(nonce).ok().context("a sealed value is damaged")?;
-        let mut bytes = bytes.to_vec();
-        let opened = self.sealing.open_in_place(nonce, aead::Aad::from(purpose), &mut bytes);
-        let length = opened.ok().context("a sealed value is damaged, or was sealed with another key")?.len();
-        bytes.truncate(length);
-        Ok(bytes)
+        let nonce: [u8; aead::NONCE_LEN] = nonce.try_into().context("a sealed value is damaged")?;
+        let open = |key: &aead::LessSafeKey| {
+            let mut bytes = bytes.to_vec();
+            let (nonce, about) = (aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(purpose));
+            key.open_in_place(nonce, about, &mut bytes).ok().map(|plain| plain.to_vec())
+        };
+        let opened = self.keys().sealing.iter().find_map(open);
+        opened.context("a sealed value is damaged, or was sealed with another key")
+    }
+
+    /// Wraps the keys of bundles.
+    pub fn storage(&self) -> &StorageKeys {
+        &self.0.storage
+    }
+
+    /// The connection to Vault, if one is configured.
+    pub fn vault(&self) -> Option<&Vault> {
+        self.0.vault.as_ref()
     }
 
     /// Signs checkpoints of the audit log.
     pub fn audit_signer(&self) -> &AuditSigner {
-        &self.audit
+        &self.0.audit
     }
 
     /// The proof that a download address was made here.
     pub fn sign_download(&self, text: &str) -> String {
-        hex::encode(hmac::sign(&self.download, text.as_bytes()))
+        hex::encode(hmac::sign(&self.keys().downloads[0], text.as_bytes()))
     }
 
     /// Whether a download address was made here.
     pub fn verify_download(&self, text: &str, proof: &str) -> bool {
-        hex::decode(proof).is_ok_and(|proof| hmac::verify(&self.download, text.as_bytes(), &proof).is_ok())
+        let Ok(proof) = hex::decode(proof) else { return false };
+        self.keys().downloads.iter().any(|key| hmac::verify(key, text.as_bytes(), &proof).is_ok())
     }
 }
 
-fn create(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let secret = random_token();
-    let temporary = path.with_extension("key.new");
-    let write = || -> io::Result<()> {
-        let _ = std::fs::remove_file(&temporary);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-        file.write_all(secret.as_bytes())?;
-        file.sync_all()?;
-        // A link does not replace what another server made in the meantime.
-        match std::fs::hard_link(&temporary, path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        std::fs::remove_file(&temporary)?;
-        if let Some(folder) = path.parent() {
-            std::fs::File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+impl Keys {
+    fn new(
+        rings: [KeyRing; 3],
+        token_keep_secs: i64,
+        download_keep_secs: i64,
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let tokens = rings[0].honoured(Some(token_keep_secs), now);
+        let downloads = rings[1].honoured(Some(download_keep_secs), now);
+        let tokens: Vec<_> = tokens.into_iter().map(|key| key.bytes).collect();
+        let storage = rings[2].honoured(None, now);
+        Ok(Self {
+            tokens: TokenKeys::new(&tokens)?,
+            downloads: downloads.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, &key.bytes)).collect(),
+            sealing: storage.iter().map(|key| sealing_key(&key.bytes)).collect::<anyhow::Result<_>>()?,
+            rings,
+        })
+    }
+}
+
+/// The storage key wraps the keys of bundles; what seals small secrets is derived from it.
+fn sealing_key(storage: &[u8; 32]) -> anyhow::Result<aead::LessSafeKey> {
+    let key = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kernex").extract(storage);
+    let derived = key.expand(&[b"sealed values v1"], &aead::AES_256_GCM).ok();
+    Ok(aead::LessSafeKey::new(derived.context("cannot derive a key")?.into()))
+}
+
+/// The secret that everything else is derived from as long as nobody changed it.
+fn root(settings: &Settings) -> anyhow::Result<hkdf::Prk> {
+    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kernex");
+    if let Some(secret) = &settings.secret_key {
+        let secret = secret.expose().trim();
+        refuse_weak("the secret key", secret.as_bytes())?;
+        return Ok(salt.extract(secret.as_bytes()));
+    }
+    let path = &settings.secret_key_file;
+    let secret = private_file::read_or_create(path, || Ok(random_token().into_bytes()))?;
+    let secret = secret.trim_ascii();
+    refuse_weak(&format!("the secret key {}", path.display()), secret)?;
+    Ok(salt.extract(secret))
+}
+
+fn load_rings(root: &hkdf::Prk, folder: &std::path::Path) -> anyhow::Result<[KeyRing; 3]> {
+    let load = |purpose: Purpose| -> anyhow::Result<KeyRing> {
+        let mut derived = [0; 32];
+        root.expand(&[purpose.label()], hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(&mut derived))
+            .ok()
+            .context("cannot derive a key")?;
+        KeyRing::load(&KeyRing::path(folder, purpose.word()), derived)
     };
-    write().with_context(|| format!("cannot make the secret key {}", path.display()))?;
-    std::fs::read(path).with_context(|| format!("cannot read the secret key {}", path.display()))
+    Ok([load(Purpose::Token)?, load(Purpose::Download)?, load(Purpose::Storage)?])
 }
 
 /// A fresh secret with 256 bits, as text.
@@ -160,31 +258,72 @@ pub fn sha256_hex(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+    use crate::config::Options;
+
+    fn settings(folder: &std::path::Path) -> Settings {
+        Settings::resolve(Options { data_dir: Some(folder.to_owned()), ..Options::default() }).unwrap()
+    }
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000).plus_secs(secs)
+    }
 
     #[test]
     fn the_secret_is_made_once_and_only_its_owner_reads_it() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret.key");
-        let first = Secrets::load_or_create(&path, folder.path()).unwrap();
-        let again = Secrets::load_or_create(&path, folder.path()).unwrap();
-        assert_eq!(first.token_keys().current().id(), again.token_keys().current().id());
-        let sealed = first.seal("totp", b"secret").unwrap();
-        assert_eq!(again.open("totp", &sealed).unwrap(), b"secret");
-        assert!(again.open("other", &sealed).is_err() && again.open("totp", "00").is_err());
-        assert_ne!(sealed, first.seal("totp", b"secret").unwrap());
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let settings = settings(folder.path());
+        let first = Secrets::load_or_create(&settings, None, at(0)).unwrap();
+        let again = Secrets::load_or_create(&settings, None, at(0)).unwrap();
+        assert_eq!(first.token_keys().ids(), again.token_keys().ids());
+        for file in ["secret.key", "keys/audit-signing.pem"] {
+            let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        let mode = std::fs::metadata(folder.path().join("keys")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
         let proof = first.sign_download("a");
         assert!(again.verify_download("a", &proof) && !again.verify_download("b", &proof));
         assert_eq!(format!("{first:?}"), "Secrets(…)");
     }
 
     #[test]
-    fn a_short_secret_is_refused() {
+    fn a_weak_secret_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("secret.key");
-        std::fs::write(&path, "secret\n").unwrap();
-        let error = Secrets::load_or_create(&path, folder.path()).unwrap_err().to_string();
-        assert!(error.contains("shorter than 32 bytes"), "{error}");
+        let settings = settings(folder.path());
+        for (secret, expected) in
+            [("secret\n", "shorter than 32 bytes"), ("changeme-0192837465-changeme-fghjkl", "well-known")]
+        {
+            private_file::replace(&settings.secret_key_file, secret.as_bytes()).unwrap();
+            let error = Secrets::load_or_create(&settings, None, at(0)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_running_server_takes_a_changed_key_and_honours_the_old_one_for_its_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings(folder.path());
+        let running = Secrets::load_or_create(&settings, None, at(0)).unwrap();
+        let (proof, tokens) = (running.sign_download("a"), running.token_keys());
+        let sealed = running.seal("totp", b"JBSWY3DPEHPK3PXP").unwrap();
+        assert!(!running.refresh(at(1)).unwrap());
+        rotate::rotate(&settings, Purpose::Download, at(2)).unwrap();
+        rotate::rotate(&settings, Purpose::Token, at(2)).unwrap();
+        rotate::rotate(&settings, Purpose::Storage, at(2)).unwrap();
+        assert_eq!(running.token_keys().ids(), tokens.ids(), "nothing changes before it looks");
+        assert!(running.refresh(at(5)).unwrap());
+        assert_ne!(running.sign_download("a"), proof);
+        assert!(running.verify_download("a", &proof), "what was handed out is honoured");
+        assert_eq!(running.token_keys().ids()[1..], tokens.ids()[..]);
+        assert_eq!(running.open("totp", &sealed).unwrap(), b"JBSWY3DPEHPK3PXP");
+        assert!(running.open("webhook", &sealed).is_err(), "it opens for its purpose only");
+        let over = i64::from(settings.download_ttl_secs.max(settings.token_ttl_secs)) + 2;
+        assert!(!running.refresh(at(over)).unwrap());
+        assert!(!running.verify_download("a", &proof), "its time is over");
+        assert_eq!(running.token_keys().ids().len(), 1);
+        assert!(running.open("totp", &sealed).is_ok(), "what was sealed opens for ever");
     }
 }

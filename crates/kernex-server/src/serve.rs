@@ -9,7 +9,7 @@ use hyper_util::{
     server::{conn::auto::Builder, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use kernex_blobs::BlobStore;
+use kernex_blobs::{BlobStore, Encryption};
 use kernex_core::Clock;
 use kernex_store::{Options as StoreOptions, Store};
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
@@ -22,7 +22,7 @@ use crate::{
     jobs,
     outbound::{Outbound, Rules},
     router::router,
-    secrets::Secrets,
+    secrets::{Secrets, Vault},
     telemetry::{self, Telemetry},
 };
 
@@ -71,12 +71,14 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 /// Opens the database and the storage, and begins to listen.
 pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<RunningServer> {
     create_data_dir(&settings)?;
-    let secrets = Secrets::load_or_create(&settings.secret_key_file, &settings.keys_dir())?;
+    let (settings, vault) = with_vault(settings).await?;
+    let secrets = Secrets::load_or_create(&settings, vault, clock.now())?;
     let store = Store::open(&store_options(&settings))
         .await
         .with_context(|| format!("cannot open the database {:?}", settings.database_url))?;
     let blobs = BlobStore::open(&settings.data_dir)
-        .with_context(|| format!("cannot open the storage in {}", settings.data_dir.display()))?;
+        .with_context(|| format!("cannot open the storage in {}", settings.data_dir.display()))?
+        .with_encryption(encryption(&settings, &secrets));
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("cannot listen on {}", settings.listen))?;
@@ -169,6 +171,21 @@ fn outbound(settings: &Settings) -> anyhow::Result<Outbound> {
         None => Vec::new(),
     };
     Ok(Outbound::new(Rules::new(settings.outbound_allow.clone()), &roots)?)
+}
+
+/// Connects to Vault where one is configured, and takes the settings that are kept there.
+pub async fn with_vault(mut settings: Settings) -> anyhow::Result<(Settings, Option<Vault>)> {
+    let Some(vault) = settings.vault.clone() else { return Ok((settings, None)) };
+    // Before anything speaks TLS.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let vault = Vault::connect(vault).await?;
+    settings.take_secrets(vault.secrets().await?)?;
+    Ok((settings, Some(vault)))
+}
+
+/// How bundle bytes are encrypted.
+pub fn encryption(settings: &Settings, secrets: &Secrets) -> Encryption {
+    Encryption { keys: Arc::new(secrets.storage().clone()), new_blobs: settings.encrypt_bundles }
 }
 
 /// How to open the database.

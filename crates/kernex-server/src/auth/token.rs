@@ -45,6 +45,11 @@ impl TokenKeys {
         &self.0[0]
     }
 
+    /// The `kid` of each, the current one first.
+    pub fn ids(&self) -> Vec<&str> {
+        self.0.iter().map(TokenKey::id).collect()
+    }
+
     fn find(&self, id: &str) -> Option<&TokenKey> {
         self.0.iter().find(|key| key.id == id)
     }
@@ -100,7 +105,8 @@ pub(super) fn issue(
         nbf: issued,
         exp: expires_at.as_millis() / 1_000,
     };
-    let key = state.secrets().token_keys().current();
+    let keys = state.secrets().token_keys();
+    let key = keys.current();
     let header = Header { kid: Some(key.id.clone()), ..Header::new(ALGORITHM) };
     jsonwebtoken::encode(&header, &claims, &key.signing).map_err(ApiError::internal)
 }
@@ -108,7 +114,8 @@ pub(super) fn issue(
 /// The session that a token names, if the token was made here and its time is now.
 pub(super) fn verify(state: &AppState, token: &str) -> Option<SessionId> {
     let id = jsonwebtoken::decode_header(token).ok()?.kid?;
-    let key = state.secrets().token_keys().find(&id)?;
+    let keys = state.secrets().token_keys();
+    let key = keys.find(&id)?;
     let mut validation = Validation::new(ALGORITHM);
     validation.set_issuer(&[ISSUER]);
     validation.set_audience(&[AUDIENCE]);

@@ -6,6 +6,7 @@
 mod support;
 
 mod audit;
+mod at_rest;
 mod bodies;
 mod deployments;
 mod downloads;
@@ -14,5 +15,6 @@ mod lists;
 mod people;
 mod protocol;
 mod results;
+mod secrets;
 mod signing;
 mod uploads;
