@@ -1,7 +1,11 @@
 //! Bundle bytes encrypted on the disk.
 
-use kernex_server::{bundles::encrypt, config::Options, secrets::{Purpose, rotate}};
 use kernex_core::Timestamp;
+use kernex_server::{
+    bundles::encrypt,
+    config::Options,
+    secrets::{Purpose, rotate},
+};
 use kernex_testkit::{Backend, TestBundle, wait_for};
 use serde_json::json;
 
@@ -51,7 +55,9 @@ async fn a_changed_storage_key_is_taken_by_the_running_server_and_only_key_files
     let blobs = api.server.data_dir().join("blobs");
     let (key_file, bytes) = (blobs.join(format!("{id}.key")), std::fs::read(blobs.join(&id)).unwrap());
     let before = std::fs::read_to_string(&key_file).unwrap();
-    let ring = rotate::rotate(api.server.state().settings(), Purpose::Storage, Timestamp::from_millis(api.now())).unwrap();
+    let ring =
+        rotate::rotate(api.server.state().settings(), Purpose::Storage, Timestamp::from_millis(api.now()))
+            .unwrap();
     let expected = format!("local:{}:", ring.current().id());
     let is_new = || std::fs::read_to_string(&key_file).unwrap().starts_with(&expected);
     wait_for("the key to be wrapped anew", LIMIT, async || is_new().then_some(())).await;

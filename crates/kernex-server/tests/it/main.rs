@@ -5,8 +5,8 @@
 #[macro_use]
 mod support;
 
-mod audit;
 mod at_rest;
+mod audit;
 mod bodies;
 mod deployments;
 mod downloads;

@@ -8,6 +8,7 @@ use std::{
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
     routing::{get, post},
@@ -62,12 +63,17 @@ async fn no_secret_reaches_a_log_an_error_or_the_audit_log(api: &Api) {
     secrets.extend(pem.lines().filter(|line| line.len() > 40).map(str::to_owned));
     secrets.extend(api.server.state().secrets().token_keys().iter().map(hex::encode));
     for purpose in Purpose::ALL {
-        let ring = rotate::rotate(api.server.state().settings(), purpose, Timestamp::from_millis(api.now())).unwrap();
+        let ring = rotate::rotate(api.server.state().settings(), purpose, Timestamp::from_millis(api.now()))
+            .unwrap();
         secrets.push(hex::encode(ring.current().bytes));
     }
     api.server.state().secrets().refresh(Timestamp::from_millis(api.now())).unwrap();
     let password = "a-password-of-bob-8471";
-    secrets.extend([password.to_owned(), "a-wrong-password-5519".to_owned(), "kx_not-a-token-7712".to_owned()]);
+    secrets.extend([
+        password.to_owned(),
+        "a-wrong-password-5519".to_owned(),
+        "kx_not-a-token-7712".to_owned(),
+    ]);
     let made = api.post("/registration-tokens", &json!({"uses": 5})).await.expect(201).json();
     let registration = made["token"].as_str().unwrap().to_owned();
     secrets.push(registration.clone());
@@ -92,10 +98,18 @@ async fn no_secret_reaches_a_log_an_error_or_the_audit_log(api: &Api) {
             keep(api.send_text("POST", path, body.clone()).await);
         }
     }
-    for authorization in [format!("Bearer {token}x"), format!("Basic {token}"), "Bearer kx_not-a-token-7712".to_owned(), format!("Bearer {token}, {token}")] {
+    for authorization in [
+        format!("Bearer {token}x"),
+        format!("Basic {token}"),
+        "Bearer kx_not-a-token-7712".to_owned(),
+        format!("Bearer {token}, {token}"),
+    ] {
         keep(Answer::of(api.anonymous("GET", "/devices").header("authorization", authorization)).await);
     }
-    keep(api.send_text("POST", "/devices/register", json!({"registration_token": registration}).to_string()).await);
+    keep(
+        api.send_text("POST", "/devices/register", json!({"registration_token": registration}).to_string())
+            .await,
+    );
     keep(Answer::of(api.anonymous("GET", &format!("/devices?q={token}")).bearer_auth(&token)).await);
     Answer::of(api.anonymous("POST", "/auth/logout").bearer_auth(&token)).await.expect(204);
     keep(Answer::of(api.anonymous("GET", "/auth/me").bearer_auth(&token)).await);
@@ -161,10 +175,15 @@ fn data(value: Value) -> (StatusCode, Json<Value>) {
 
 fn refuse(headers: &HeaderMap) -> Option<(StatusCode, Json<Value>)> {
     let token = headers.get("x-vault-token").and_then(|token| token.to_str().ok());
-    (token != Some(VAULT_TOKEN)).then(|| (StatusCode::FORBIDDEN, Json(json!({"errors": ["permission denied"]}))))
+    (token != Some(VAULT_TOKEN))
+        .then(|| (StatusCode::FORBIDDEN, Json(json!({"errors": ["permission denied"]}))))
 }
 
-async fn kv(State(vault): State<Shared>, Path(path): Path<String>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
+async fn kv(
+    State(vault): State<Shared>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> (StatusCode, Json<Value>) {
     if let Some(refusal) = refuse(&headers) {
         return refusal;
     }
@@ -178,32 +197,41 @@ async fn kv(State(vault): State<Shared>, Path(path): Path<String>, headers: Head
     data(json!({"data": fields, "metadata": metadata}))
 }
 
-async fn key(State(vault): State<Shared>, Path(name): Path<String>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
+async fn key(
+    State(vault): State<Shared>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> (StatusCode, Json<Value>) {
     if let Some(refusal) = refuse(&headers) {
         return refusal;
     }
     let version = vault.lock().unwrap().version;
-    let keys: BTreeMap<String, u64> = (1..=version).map(|version| (version.to_string(), 1_700_000_000)).collect();
+    let keys: BTreeMap<String, u64> =
+        (1..=version).map(|version| (version.to_string(), 1_700_000_000)).collect();
     data(json!({"type": "aes256-gcm96", "deletion_allowed": false, "derived": false, "exportable": false,
         "allow_plaintext_backup": false, "keys": keys, "min_decryption_version": 1, "min_encryption_version": 0,
         "name": name, "supports_encryption": true, "supports_decryption": true, "supports_derivation": true,
         "supports_signing": false, "imported_key": false, "latest_version": version}))
 }
 
-async fn encrypt(State(vault): State<Shared>, headers: HeaderMap, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
+async fn encrypt(State(vault): State<Shared>, headers: HeaderMap, body: Bytes) -> (StatusCode, Json<Value>) {
     if let Some(refusal) = refuse(&headers) {
         return refusal;
     }
     let version = vault.lock().unwrap().version;
+    let body: Value = serde_json::from_slice(&body).unwrap();
     let mut bytes = STANDARD.decode(body["plaintext"].as_str().unwrap()).unwrap();
     bytes.iter_mut().for_each(|byte| *byte ^= version as u8);
-    data(json!({"ciphertext": format!("vault:v{version}:{}", STANDARD.encode(bytes)), "key_version": version}))
+    data(
+        json!({"ciphertext": format!("vault:v{version}:{}", STANDARD.encode(bytes)), "key_version": version}),
+    )
 }
 
-async fn decrypt(headers: HeaderMap, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
+async fn decrypt(headers: HeaderMap, body: Bytes) -> (StatusCode, Json<Value>) {
     if let Some(refusal) = refuse(&headers) {
         return refusal;
     }
+    let body: Value = serde_json::from_slice(&body).unwrap();
     let text = body["ciphertext"].as_str().unwrap().strip_prefix("vault:v").unwrap();
     let (version, bytes) = text.split_once(':').unwrap();
     let mut bytes = STANDARD.decode(bytes).unwrap();
