@@ -142,7 +142,10 @@ impl Secrets {
         let mut bytes = secret.to_vec();
         let (sealed_nonce, about) = (aead::Nonce::assume_unique_for_key(nonce), aead::Aad::from(purpose));
         let keys = self.keys();
-        keys.sealing[0].seal_in_place_append_tag(sealed_nonce, about, &mut bytes).ok().context("cannot seal")?;
+        keys.sealing[0]
+            .seal_in_place_append_tag(sealed_nonce, about, &mut bytes)
+            .ok()
+            .context("cannot seal")?;
         Ok(hex::encode([&nonce[..], &bytes].concat()))
     }
 
