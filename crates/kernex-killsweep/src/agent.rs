@@ -18,8 +18,8 @@ use tokio::{
 
 /// How long an agent may take to end after SIGTERM.
 const END_DEADLINE: Duration = Duration::from_secs(40);
-/// How often a condition is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often a condition is looked at. Often enough; every look costs the control plane some requests.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Where a device's agent keeps its data, and whom it calls.
 #[derive(Clone, Debug)]
