@@ -7,6 +7,7 @@ pub mod auth;
 pub mod bundles;
 pub mod deployments;
 pub mod devices;
+pub mod events;
 pub mod groups;
 pub mod heartbeat;
 pub mod logs;
@@ -14,6 +15,8 @@ pub mod problem;
 pub mod registration_tokens;
 pub mod signing;
 pub mod system;
+pub mod tags;
+pub mod webhooks;
 
 pub use problem::{ErrorCode, Problem};
 

@@ -46,6 +46,10 @@ pub struct Stats {
     pub online_devices: u64,
     /// Devices whose heartbeats are missing.
     pub offline_devices: u64,
+    /// Of these, devices that have been offline for more than a day.
+    pub lost_devices: u64,
+    /// Sites whose devices are gone as a whole.
+    pub sites_offline: u64,
     /// Devices that wait for approval.
     pub pending_devices: u64,
     /// Devices by status.

@@ -67,6 +67,10 @@ pub(crate) enum Command {
     Bundle(commands::bundle::BundleCommand),
     #[command(subcommand)]
     Group(commands::group::GroupCommand),
+    #[command(subcommand)]
+    Event(commands::event::EventCommand),
+    #[command(subcommand)]
+    Webhook(commands::webhook::WebhookCommand),
     Deploy(commands::deploy::Deploy),
     Rollback(commands::rollback::Rollback),
     #[command(subcommand)]
@@ -88,6 +92,8 @@ impl Command {
             Self::Device(command) => command.run(context).await,
             Self::Bundle(command) => command.run(context).await,
             Self::Group(command) => command.run(context).await,
+            Self::Event(command) => command.run(context).await,
+            Self::Webhook(command) => command.run(context).await,
             Self::Deploy(command) => command.run(context).await,
             Self::Rollback(command) => command.run(context).await,
             Self::Deployment(command) => command.run(context).await,

@@ -10,6 +10,6 @@ pub use device::{DeviceClient, Download, DownloadStart};
 pub use error::Error;
 pub use http::{HttpOptions, build_http_client};
 pub use operator::{
-    AuditExport, AuditQuery, BundleQuery, DeploymentQuery, DeviceQuery, LogQuery, Login, OperatorClient,
-    PageQuery, TargetQuery, Token,
+    AuditExport, AuditQuery, BundleQuery, DeploymentQuery, DeviceQuery, EventQuery, LogQuery, Login,
+    OperatorClient, PageQuery, TargetQuery, Token,
 };

@@ -9,6 +9,7 @@ mod bundles;
 mod deployments;
 mod devices;
 mod download;
+mod events;
 mod groups;
 mod login;
 mod query;
@@ -16,10 +17,13 @@ mod registration_tokens;
 mod system;
 mod token;
 mod upload;
+mod webhooks;
 
 pub use audit::AuditExport;
 pub use login::Login;
-pub use query::{AuditQuery, BundleQuery, DeploymentQuery, DeviceQuery, LogQuery, PageQuery, TargetQuery};
+pub use query::{
+    AuditQuery, BundleQuery, DeploymentQuery, DeviceQuery, EventQuery, LogQuery, PageQuery, TargetQuery,
+};
 pub use token::Token;
 
 use std::time::Duration;

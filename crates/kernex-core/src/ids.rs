@@ -45,6 +45,10 @@ ids! {
     DeviceId
     /// A named selector or list of devices.
     GroupId
+    /// One webhook.
+    WebhookId
+    /// One delivery to a webhook.
+    WebhookDeliveryId
     /// One immutable bundle: a name and a version with their bytes.
     BundleId
     /// One intent: this bundle to these devices.

@@ -19,7 +19,7 @@ pub use config::{ConfigError, ConfigPatch, DeviceConfig, LogLevel};
 pub use event::EventKind;
 pub use ids::{
     ApiKeyId, BundleId, DeploymentId, DeviceId, GroupId, OrganizationId, RegistrationTokenId, RequestId,
-    SessionId, UserId,
+    SessionId, UserId, WebhookDeliveryId, WebhookId,
 };
 pub use name::{BundleName, InvalidName};
 pub use permission::{Permission, Permissions};

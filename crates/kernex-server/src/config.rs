@@ -108,6 +108,12 @@ pub struct Options {
     /// Days that logs of devices are kept [default: 7].
     #[arg(long, env = "KERNEX_LOG_RETENTION_DAYS", value_name = "DAYS")]
     pub log_retention_days: Option<u32>,
+    /// Days that events and steps of deployments are kept [default: 90].
+    #[arg(long, env = "KERNEX_EVENT_RETENTION_DAYS", value_name = "DAYS")]
+    pub event_retention_days: Option<u32>,
+    /// Tag that names a device's site: when a whole site goes offline, one event tells it [default: site].
+    #[arg(long, env = "KERNEX_SITE_TAG", value_name = "KEY")]
+    pub site_tag: Option<String>,
     /// What webhooks and OpenID Connect may reach beside public addresses: networks and names of hosts, with commas between.
     #[arg(long, env = "KERNEX_OUTBOUND_ALLOW", value_name = "LIST")]
     pub outbound_allow: Option<String>,
@@ -184,6 +190,10 @@ pub struct Settings {
     pub heartbeat_retention_days: u32,
     /// Days that logs of devices are kept.
     pub log_retention_days: u32,
+    /// How long events and steps of deployments are kept.
+    pub event_retention_days: u32,
+    /// The tag that names a device's site.
+    pub site_tag: String,
     /// What requests to others may reach beside public addresses.
     pub outbound_allow: Vec<Allowed>,
     /// Certificate authorities that requests to others trust beside the public ones.
@@ -238,7 +248,7 @@ impl Settings {
             vault_transit_key public_url refuse_rsa_pkcs1 max_bundle_bytes max_unpacked_bytes max_uploads max_connections token_ttl_secs
             session_ttl_secs session_idle_secs
             download_ttl_secs attempt_timeout_secs lease_secs max_pending_devices heartbeat_retention_days
-            log_retention_days outbound_allow outbound_ca_file shutdown_secs log_format log);
+            log_retention_days event_retention_days site_tag outbound_allow outbound_ca_file shutdown_secs log_format log);
         let data_dir = options.data_dir.clone().unwrap_or_else(|| PathBuf::from("./kernex-data"));
         Ok(Self {
             listen: options.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8000))),
@@ -277,6 +287,8 @@ impl Settings {
                 1,
             )?,
             log_retention_days: at_least("log_retention_days", options.log_retention_days, 7, 1)?,
+            event_retention_days: at_least("event_retention_days", options.event_retention_days, 90, 1)?,
+            site_tag: options.site_tag.unwrap_or_else(|| "site".to_owned()),
             outbound_allow: list("outbound_allow", options.outbound_allow.as_deref())?,
             outbound_ca_file: options.outbound_ca_file,
             shutdown_secs: options.shutdown_secs.unwrap_or(30),
@@ -318,7 +330,7 @@ impl Settings {
             "listen = \"{}\"\ndata_dir = {:?}\ndatabase_url = \"{:?}\"\ndatabase_max_connections = {}\n\
              secret_key_file = {:?}\npublic_url = \"{}\"\nrefuse_rsa_pkcs1 = {}\nmax_bundle_bytes = {}\nmax_unpacked_bytes = {}\nmax_uploads = {}\n\
              max_connections = {}\ntoken_ttl_secs = {}\nsession_ttl_secs = {}\nsession_idle_secs = {}\ndownload_ttl_secs = {}\nattempt_timeout_secs = {}\nlease_secs = {}\n\
-             max_pending_devices = {}\nheartbeat_retention_days = {}\nlog_retention_days = {}\nshutdown_secs = {}\n\
+             max_pending_devices = {}\nheartbeat_retention_days = {}\nlog_retention_days = {}\nevent_retention_days = {}\nsite_tag = {:?}\nshutdown_secs = {}\n\
              log_format = \"{}\"\nlog = {:?}\n",
             self.listen,
             self.data_dir,
@@ -340,6 +352,8 @@ impl Settings {
             self.max_pending_devices,
             self.heartbeat_retention_days,
             self.log_retention_days,
+            self.event_retention_days,
+            self.site_tag,
             self.shutdown_secs,
             format,
             self.log,

@@ -1,8 +1,10 @@
 //! Devices.
 
+mod bulk_membership;
 mod bundle_history;
 pub mod commands;
 mod config;
+mod csv;
 mod get;
 mod heartbeat;
 mod heartbeats;
@@ -12,6 +14,8 @@ mod membership;
 mod register;
 mod rollback;
 pub mod selector;
+mod tags;
+mod timeline;
 mod update;
 
 use std::collections::BTreeMap;
@@ -37,12 +41,17 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(heartbeat::heartbeat))
         .routes(routes!(list::list))
         .routes(routes!(rollback::rollback))
+        .routes(routes!(tags::change))
+        .routes(routes!(tags::import))
+        .routes(routes!(bulk_membership::approve))
+        .routes(routes!(bulk_membership::decommission))
         .routes(routes!(get::get, update::update, membership::delete))
         .routes(routes!(membership::approve))
         .routes(routes!(membership::reject))
         .routes(routes!(membership::decommission))
         .routes(routes!(heartbeats::heartbeats))
         .routes(routes!(logs::logs))
+        .routes(routes!(timeline::timeline))
         .routes(routes!(bundle_history::bundle_history))
         .routes(routes!(config::get_config, config::put_config))
         .routes(routes!(config::list_versions))

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header, request::Parts};
 use http_body_util::BodyExt as _;
 use kernex_api::{ErrorCode, MAX_JSON_BODY_BYTES};
-use kernex_core::{BundleId, DeploymentId, DeviceId, GroupId, RegistrationTokenId, SessionId};
+use kernex_core::{BundleId, DeploymentId, DeviceId, GroupId, RegistrationTokenId, SessionId, WebhookId};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::error::{ApiError, ApiResult};
@@ -181,6 +181,9 @@ impl Noun for GroupId {
 }
 impl Noun for SessionId {
     const NOUN: &'static str = "session";
+}
+impl Noun for WebhookId {
+    const NOUN: &'static str = "webhook";
 }
 impl Noun for RegistrationTokenId {
     const NOUN: &'static str = "registration token";

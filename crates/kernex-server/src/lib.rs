@@ -13,6 +13,7 @@ pub mod dashboard;
 pub mod deployments;
 pub mod devices;
 pub mod error;
+pub mod events;
 pub mod extract;
 pub mod groups;
 pub mod idempotency;
@@ -31,6 +32,7 @@ pub mod serve;
 pub mod state;
 pub mod system;
 pub mod telemetry;
+pub mod webhooks;
 
 pub use config::Settings;
 pub use state::AppState;

@@ -23,6 +23,8 @@ use crate::{AppState, policy};
         (name = "auth", description = "Users and logins"),
         (name = "devices", description = "Devices: registering, heartbeats, configuration, history"),
         (name = "groups", description = "Named selectors and named lists of devices"),
+        (name = "events", description = "What happened, read or watched"),
+        (name = "webhooks", description = "Addresses that are told of events"),
         (name = "bundles", description = "Bundles"),
         (name = "deployments", description = "Deployments, results, rollbacks"),
         (name = "logs", description = "Logs of devices"),

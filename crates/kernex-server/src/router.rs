@@ -5,8 +5,8 @@ use kernex_api::BASE_PATH;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    AppState, audit, auth, bundles, dashboard, deployments, devices, groups, lingering, logs, openapi,
-    policy, registration_tokens, system, telemetry,
+    AppState, audit, auth, bundles, dashboard, deployments, devices, events, groups, lingering, logs,
+    openapi, policy, registration_tokens, system, telemetry, webhooks,
 };
 
 /// The API under its base path, with its document.
@@ -17,7 +17,9 @@ pub fn api() -> OpenApiRouter<AppState> {
         .merge(devices::routes())
         .merge(bundles::routes())
         .merge(deployments::routes())
+        .merge(events::routes())
         .merge(groups::routes())
+        .merge(webhooks::routes())
         .merge(logs::routes())
         .merge(registration_tokens::routes())
         .merge(system::api_routes());

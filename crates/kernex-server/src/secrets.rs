@@ -73,6 +73,7 @@ struct Inner {
     storage: StorageKeys,
     audit: AuditSigner,
     vault: Option<Vault>,
+    webhooks: hmac::Key,
 }
 
 struct Keys {
@@ -101,6 +102,7 @@ impl Secrets {
         let [_, _, storage] = rings.clone();
         let storage = StorageKeys::new(storage, vault.clone().filter(Vault::has_transit));
         let keys = RwLock::new(Arc::new(Keys::new(rings, token_keep_secs, download_keep_secs, now)?));
+        let webhooks = webhooks_key(&root)?;
         Ok(Self(Arc::new(Inner {
             root,
             folder,
@@ -110,6 +112,7 @@ impl Secrets {
             storage,
             audit,
             vault,
+            webhooks,
         })))
     }
 
@@ -178,6 +181,11 @@ impl Secrets {
         &self.0.audit
     }
 
+    /// The secret of a webhook; what is said of it makes it another one's.
+    pub fn webhook_secret(&self, of: &str) -> String {
+        format!("whsec_{}", hex::encode(hmac::sign(&self.0.webhooks, of.as_bytes())))
+    }
+
     /// The proof that a download address was made here.
     pub fn sign_download(&self, text: &str) -> String {
         hex::encode(hmac::sign(&self.keys().downloads[0], text.as_bytes()))
@@ -218,6 +226,16 @@ fn sealing_key(storage: &[u8; 32]) -> anyhow::Result<aead::LessSafeKey> {
 }
 
 /// The secret that everything else is derived from as long as nobody changed it.
+/// The key from which webhooks' secrets are derived; it changes only with the secret key itself, so that receivers keep theirs.
+fn webhooks_key(root: &hkdf::Prk) -> anyhow::Result<hmac::Key> {
+    let mut bytes = [0; 32];
+    root.expand(&[b"webhook secrets v1"], hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut bytes))
+        .ok()
+        .context("cannot derive a key")?;
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
+}
+
 fn root(settings: &Settings) -> anyhow::Result<hkdf::Prk> {
     let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"kernex");
     if let Some(secret) = &settings.secret_key {

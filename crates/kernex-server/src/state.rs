@@ -8,8 +8,8 @@ use kernex_store::Store;
 use tokio::sync::Semaphore;
 
 use crate::{
-    Settings, audit::StrangerBudget, auth::PasswordHasher, outbound::Outbound, secrets::Secrets,
-    telemetry::Telemetry,
+    Settings, audit::StrangerBudget, auth::PasswordHasher, events::EventFeed, outbound::Outbound,
+    secrets::Secrets, telemetry::Telemetry,
 };
 
 /// The control plane's parts. Cheap to clone.
@@ -30,6 +30,7 @@ struct Inner {
     uploads: Arc<Semaphore>,
     outbound: Outbound,
     strangers: StrangerBudget,
+    events: EventFeed,
 }
 
 impl AppState {
@@ -57,6 +58,7 @@ impl AppState {
                 uploads,
                 outbound,
                 strangers: StrangerBudget::default(),
+                events: EventFeed::default(),
             }),
         }
     }
@@ -109,5 +111,10 @@ impl AppState {
     /// For requests to addresses that others chose.
     pub fn outbound(&self) -> &Outbound {
         &self.inner.outbound
+    }
+
+    /// Those who watch events.
+    pub fn events(&self) -> &EventFeed {
+        &self.inner.events
     }
 }

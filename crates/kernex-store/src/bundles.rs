@@ -1,11 +1,12 @@
 //! Bundles. Deleting one keeps its row, because history names it, and frees its name and version.
 
-use kernex_core::{BundleId, BundleName, BundleVersion, OrganizationId, Timestamp};
+use kernex_core::{BundleId, BundleName, BundleVersion, EventKind, OrganizationId, Timestamp};
 use serde_json::json;
 
 use crate::{
-    Result, Store,
+    NewEvent, Result, Store,
     audit::Change,
+    events::record_event,
     idempotency::{self, Idempotency, Once},
     sql::{Row, Run, built, sql},
 };
@@ -96,6 +97,9 @@ impl Store {
         let query = query.bind(new.checksum_sha256.as_str()).bind(new.size_bytes).bind(new.format.as_str());
         let query = query.bind(new.manifest.as_str()).bind(new.description.clone());
         tx.execute(query.bind(new.uploaded_by.as_str()).bind(now)).await?;
+        let event = NewEvent::new(EventKind::BundleUploaded).bundle(new.id).by(&new.uploaded_by);
+        let event = event.with("name", new.name.as_str()).with("version", new.version.as_str());
+        record_event(&mut tx, org, &event, now).await?;
         idempotency::store_answer(&mut tx, org, idempotency, now, answer).await?;
         let after = json!({"name": new.name.as_str(), "version": new.version.as_str(),
             "checksum_sha256": new.checksum_sha256, "size_bytes": new.size_bytes});
@@ -165,6 +169,7 @@ impl Store {
         &self,
         org: OrganizationId,
         id: BundleId,
+        by: &str,
         now: Timestamp,
     ) -> Result<DeleteBundle> {
         let mut tx = self.begin().await?;
@@ -194,6 +199,10 @@ impl Store {
         let query = sql("UPDATE bundles SET deleted_at = $3 WHERE org_id = $1 AND id = $2");
         tx.execute(query.bind(org).bind(id).bind(now)).await?;
         tx.note(Change::of(org, "bundle", id).before(before));
+        let event = NewEvent::new(EventKind::BundleWithdrawn).bundle(id).by(by);
+        let event =
+            event.with("name", row.get::<String>("name")?).with("version", row.get::<String>("version")?);
+        record_event(&mut tx, org, &event, now).await?;
         tx.commit().await?;
         Ok(DeleteBundle::Deleted)
     }

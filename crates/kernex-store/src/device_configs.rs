@@ -1,11 +1,12 @@
 //! Versions of a device's configuration. Version 1 is the default and has no row.
 
-use kernex_core::{DeviceConfig, DeviceId, OrganizationId, Timestamp};
+use kernex_core::{DeviceConfig, DeviceId, EventKind, OrganizationId, Timestamp};
 use serde_json::json;
 
 use crate::{
-    Result, Store,
+    NewEvent, Result, Store,
     audit::Change,
+    events::record_event,
     sql::{Row, Run, Tx, sql, to_json},
 };
 
@@ -96,6 +97,8 @@ impl Store {
         let change = Change::of(org, "device", id);
         let change = change.before(json!({"config_version": before.version, "config": before.config}));
         tx.note(change.after(json!({"config_version": version, "config": config})));
+        let event = NewEvent::new(EventKind::ConfigChanged).device(id).by(by).with("version", version);
+        record_event(&mut tx, org, &event, now).await?;
         tx.commit().await?;
         Ok(Some(Ok(ConfigVersionRecord {
             version,

@@ -6,14 +6,16 @@ mod register;
 use std::collections::BTreeMap;
 
 use kernex_core::{
-    BundleName, BundleVersion, DeviceHealth, DeviceId, DeviceStatus, Membership, OrganizationId, Timestamp,
+    BundleName, BundleVersion, DeviceHealth, DeviceId, DeviceStatus, EventKind, Membership, OrganizationId,
+    Timestamp,
 };
 use serde_json::{Map, Value as Json, json};
 use uuid::Uuid;
 
 use crate::{
-    HeartbeatRow, Result, Store,
+    HeartbeatRow, NewEvent, Result, Store,
     audit::Change,
+    events::record_event,
     sql::{Row, Run, Tx, built, sql, to_json},
     version_keys::key_of,
 };
@@ -132,6 +134,8 @@ impl Store {
         org: OrganizationId,
         id: DeviceId,
         update: &DeviceUpdate,
+        by: &str,
+        now: Timestamp,
     ) -> Result<Option<DeviceRecord>> {
         let mut tx = self.begin().await?;
         let text = format!(
@@ -155,6 +159,8 @@ impl Store {
         tx.execute(query.bind(record.display_name.clone()).bind(to_json(&record.tags)?)).await?;
         let after = json!({"display_name": record.display_name, "tags": record.tags});
         tx.note(Change::of(org, "device", id).before(before).after(after));
+        let event = NewEvent::new(EventKind::DeviceUpdated).device(id).by(by);
+        record_event(&mut tx, org, &event, now).await?;
         tx.commit().await?;
         Ok(Some(record))
     }
@@ -167,6 +173,7 @@ impl Store {
         id: DeviceId,
         from: &[Membership],
         to: Membership,
+        by: &str,
         now: Timestamp,
     ) -> Result<Option<Membership>> {
         let mut tx = self.begin().await?;
@@ -180,6 +187,10 @@ impl Store {
             let query =
                 sql("UPDATE devices SET membership = $3 WHERE org_id = $1 AND id = $2").bind(org).bind(id);
             tx.execute(query.bind(to.as_str())).await?;
+            if before != to {
+                let event = NewEvent::new(kind_of_change(before, to)).device(id).by(by);
+                record_event(&mut tx, org, &event, now).await?;
+            }
             if to == Membership::Decommissioned {
                 crate::targets::cancel_targets_of_device(&mut tx, org, id, now).await?;
             }
@@ -203,6 +214,14 @@ impl Store {
         );
         let rows = self.reader().fetch_all(built(text).bind(org).bind(ids)).await?;
         rows.iter().map(|row| Ok((DeviceId(row.get("id")?), row.parse("membership")?))).collect()
+    }
+}
+
+fn kind_of_change(before: Membership, to: Membership) -> EventKind {
+    match (before, to) {
+        (_, Membership::Active) => EventKind::DeviceApproved,
+        (Membership::PendingApproval, Membership::Decommissioned) => EventKind::DeviceRejected,
+        _ => EventKind::DeviceDecommissioned,
     }
 }
 

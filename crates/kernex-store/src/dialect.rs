@@ -13,6 +13,14 @@ impl Dialect {
         }
     }
 
+    /// The same for many texts.
+    pub(crate) fn in_texts(self, column: &str, parameter: usize) -> String {
+        match self {
+            Self::Sqlite => format!("{column} IN (SELECT value FROM json_each(${parameter}))"),
+            Self::Postgres => format!("{column} = ANY(${parameter})"),
+        }
+    }
+
     /// A table of one column `id` from many ids, bound as one parameter.
     pub(crate) fn table_of_ids(self, parameter: usize) -> String {
         match self {

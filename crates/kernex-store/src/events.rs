@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{
     Result, Store,
-    sql::{Row, Run, Tx, built, sql, to_json},
+    sql::{Query, Row, Run, Tx, Value, built, sql, to_json},
 };
 
 /// Something that happened.
@@ -107,11 +107,34 @@ pub(crate) async fn record_event(
     event: &NewEvent,
     now: Timestamp,
 ) -> Result<()> {
-    let query = sql("INSERT INTO events (org_id, kind, occurred_at, device_id, deployment_id, actor, data) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7)");
+    insert(tx, org, event, false, now).await
+}
+
+/// Notes what another event tells for many devices at once: it stands in the device's timeline only.
+pub(crate) async fn record_detail(
+    tx: &mut Tx,
+    org: OrganizationId,
+    event: &NewEvent,
+    now: Timestamp,
+) -> Result<()> {
+    insert(tx, org, event, true, now).await
+}
+
+async fn insert(
+    tx: &mut Tx,
+    org: OrganizationId,
+    event: &NewEvent,
+    is_detail: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let query = sql(
+        "INSERT INTO events (org_id, kind, occurred_at, device_id, deployment_id, actor, data, is_detail) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    );
     let query = query.bind(org).bind(event.kind.as_str()).bind(now);
     let query = query.bind(event.device_id.map(|id| id.0)).bind(event.deployment_id.map(|id| id.0));
-    tx.execute(query.bind(event.actor.clone()).bind(to_json(&event.data)?)).await?;
+    let query = query.bind(event.actor.clone()).bind(to_json(&event.data)?);
+    tx.execute(query.bind(u32::from(is_detail))).await?;
     Ok(())
 }
 
@@ -135,7 +158,7 @@ impl Store {
         let numbered = number_batch(&mut tx, last).await?;
         let raise = sql("UPDATE event_counter SET last_seq = last_seq + $1 WHERE id = 1").bind(numbered);
         tx.execute(raise).await?;
-        tx.commit().await?;
+        tx.commit_unrecorded().await?;
         Ok(numbered)
     }
 
@@ -147,6 +170,12 @@ impl Store {
             .count("last_seq")
     }
 
+    /// The number of the oldest event that is still there.
+    pub async fn oldest_event_seq(&self) -> Result<Option<u64>> {
+        let query = sql("SELECT seq FROM events WHERE seq IS NOT NULL ORDER BY id LIMIT 1");
+        self.reader().fetch_optional(query).await?.map(|row| row.count("seq")).transpose()
+    }
+
     /// Events of an organisation after a number, oldest first.
     pub async fn list_events_after(
         &self,
@@ -155,7 +184,7 @@ impl Store {
         after: u64,
         limit: u32,
     ) -> Result<Vec<EventRecord>> {
-        self.list_events_where(org, filter, "seq > $2", after, "seq", limit).await
+        list_after(&mut self.reader(), org, filter, after, limit).await
     }
 
     /// Events of an organisation before a number, newest first.
@@ -167,41 +196,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<EventRecord>> {
         let before = before.unwrap_or(u64::MAX);
-        self.list_events_where(org, filter, "seq < $2", before, "seq DESC", limit).await
-    }
-
-    async fn list_events_where(
-        &self,
-        org: OrganizationId,
-        filter: &EventFilter,
-        condition: &str,
-        bound: u64,
-        order: &str,
-        limit: u32,
-    ) -> Result<Vec<EventRecord>> {
-        let mut text = format!("SELECT {COLUMNS} FROM events WHERE org_id = $1 AND {condition}");
-        let mut values = vec![org.into(), bound.into(), limit.into()];
-        let mut add = |condition: &str, value: crate::sql::Value| {
-            values.push(value);
-            text += &format!(" AND {condition} = ${}", values.len());
-        };
-        if let Some(id) = filter.device_id {
-            add("device_id", id.into());
-        }
-        if let Some(id) = filter.deployment_id {
-            add("deployment_id", id.into());
-        }
-        if !filter.kinds.is_empty() {
-            let mut places = Vec::new();
-            for kind in &filter.kinds {
-                values.push(kind.as_str().into());
-                places.push(format!("${}", values.len()));
-            }
-            text += &format!(" AND kind IN ({})", places.join(", "));
-        }
-        text += &format!(" ORDER BY {order} LIMIT $3");
-        let query = values.into_iter().fold(built(text), crate::sql::Query::bind);
-        self.reader().fetch_all(query).await?.iter().map(event).collect()
+        list_where(&mut self.reader(), org, filter, ("seq < $2", before, "seq DESC"), limit).await
     }
 
     /// Removes the oldest events that are older than a point in time, a bounded number at a time; how many.
@@ -213,6 +208,48 @@ impl Store {
         tx.commit().await?;
         Ok(pruned)
     }
+}
+
+/// Events of an organisation after a number, oldest first, inside or outside a transaction.
+pub(crate) async fn list_after(
+    run: &mut impl Run,
+    org: OrganizationId,
+    filter: &EventFilter,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<EventRecord>> {
+    list_where(run, org, filter, ("seq > $2", after, "seq"), limit).await
+}
+
+/// Details are read only by who asks for one device.
+async fn list_where(
+    run: &mut impl Run,
+    org: OrganizationId,
+    filter: &EventFilter,
+    (condition, bound, order): (&str, u64, &str),
+    limit: u32,
+) -> Result<Vec<EventRecord>> {
+    let mut text = format!("SELECT {COLUMNS} FROM events WHERE org_id = $1 AND {condition}");
+    let mut values: Vec<Value> = vec![org.into(), bound.into(), limit.into()];
+    if filter.device_id.is_none() {
+        text += " AND is_detail = 0";
+    }
+    let ids = [
+        ("device_id", filter.device_id.map(|id| id.0)),
+        ("deployment_id", filter.deployment_id.map(|id| id.0)),
+    ];
+    for (column, id) in ids.into_iter().filter_map(|(column, id)| Some((column, id?))) {
+        values.push(id.into());
+        text += &format!(" AND {column} = ${}", values.len());
+    }
+    if !filter.kinds.is_empty() {
+        let first = values.len() + 1;
+        values.extend(filter.kinds.iter().map(|kind| Value::from(kind.as_str())));
+        let places: Vec<String> = (first..=values.len()).map(|place| format!("${place}")).collect();
+        text += &format!(" AND kind IN ({})", places.join(", "));
+    }
+    text += &format!(" ORDER BY {order} LIMIT $3");
+    run.fetch_all(values.into_iter().fold(built(text), Query::bind)).await?.iter().map(event).collect()
 }
 
 /// The waiting events in the order in which they were written.

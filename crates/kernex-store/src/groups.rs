@@ -5,8 +5,11 @@ mod resolve;
 
 use kernex_core::{DeviceId, EventKind, GroupId, OrganizationId, Selector, Timestamp};
 
+use serde_json::{Value as Json, json};
+
 use crate::{
     NewEvent, Result, Store,
+    audit::Change,
     events::record_event,
     idempotency::{self, Idempotency, Once},
     sql::{Row, Run, Tx, built, sql},
@@ -95,6 +98,7 @@ impl Store {
             return Ok(Once::Done(Err(GroupRefusal::NameTaken)));
         }
         members::add_members(&mut tx, org, new.id, devices).await?;
+        tx.note(Change::of(org, "group", new.id).after(shown(new)));
         note(&mut tx, org, EventKind::GroupCreated, &new.name, &new.created_by, new.created_at).await?;
         idempotency::store_answer(&mut tx, org, idempotency, new.created_at, answer).await?;
         tx.commit().await?;
@@ -143,6 +147,7 @@ impl Store {
         let Some(mut record) = lock_group(&mut tx, org, id).await? else {
             return Ok(Err(GroupRefusal::Unknown));
         };
+        let before = shown(&record);
         if update.selector.is_some() && record.selector.is_none() {
             return Ok(Err(GroupRefusal::IsList));
         }
@@ -173,6 +178,7 @@ impl Store {
             Err(crate::Error::Exists) => return Ok(Err(GroupRefusal::NameTaken)),
             changed => changed?,
         };
+        tx.note(Change::of(org, "group", id).before(before).after(shown(&record)));
         note(&mut tx, org, EventKind::GroupUpdated, &record.name, by, now).await?;
         tx.commit().await?;
         Ok(Ok(record))
@@ -189,10 +195,17 @@ impl Store {
         let mut tx = self.begin().await?;
         let query = sql("DELETE FROM device_groups WHERE org_id = $1 AND id = $2 RETURNING name");
         let Some(row) = tx.fetch_optional(query.bind(org).bind(id)).await? else { return Ok(false) };
-        note(&mut tx, org, EventKind::GroupDeleted, &row.get::<String>("name")?, by, now).await?;
+        let name: String = row.get("name")?;
+        tx.note(Change::of(org, "group", id).before(json!({"name": name})));
+        note(&mut tx, org, EventKind::GroupDeleted, &name, by, now).await?;
         tx.commit().await?;
         Ok(true)
     }
+}
+
+/// A group as the audit log holds it.
+fn shown(group: &GroupRecord) -> Json {
+    json!({"name": group.name, "description": group.description, "selector": group.selector, "channel": group.channel})
 }
 
 async fn note(

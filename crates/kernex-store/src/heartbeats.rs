@@ -8,13 +8,15 @@ mod lane;
 use std::collections::BTreeMap;
 
 use kernex_core::{
-    BundleId, BundleName, BundleVersion, DeploymentId, DeploymentKind, DeviceHealth, DeviceId, Membership,
-    OrganizationId, TargetState, Timestamp,
+    BundleId, BundleName, BundleVersion, DeploymentId, DeploymentKind, DeviceHealth, DeviceId, DeviceStatus,
+    EventKind, Membership, OrganizationId, TargetState, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigVersionRecord, Error, Result, Store, device_configs,
+    ConfigVersionRecord, Error, NewEvent, Result, Store, device_configs,
+    events::{record_detail, record_event},
+    offline::site_is_gone,
     sql::{Db, Row, Run, Tx, built, sql, to_json},
     targets::{self, Lease, Shifts},
     version_keys::key_of,
@@ -175,6 +177,9 @@ struct DeviceState {
     config_version: u64,
     polling_interval: u32,
     bundles_changed: bool,
+    health: Option<DeviceHealth>,
+    overdue_at: Timestamp,
+    reported_config_version: u64,
 }
 
 impl Store {
@@ -268,6 +273,7 @@ pub(crate) async fn record_alone(db: &Db, heartbeat: &Heartbeat) -> Result<Heart
 pub(crate) async fn record_in(tx: &mut Tx, heartbeat: &Heartbeat) -> Result<HeartbeatOutcome> {
     let Heartbeat { counter, report, lease, now } = heartbeat;
     let device = lock_device(tx, counter, report).await?;
+    note_changes(tx, counter, report, &device, *now).await?;
     write_device(tx, counter, report, &device, *now).await?;
     insert_heartbeat(tx, counter, &report.reading, *now).await?;
     let mut outcome = HeartbeatOutcome {
@@ -306,7 +312,8 @@ pub(crate) async fn accept_request(tx: &mut Tx, counter: &RequestCounter) -> Res
 
 async fn lock_device(tx: &mut Tx, counter: &RequestCounter, report: &HeartbeatReport) -> Result<DeviceState> {
     let text = format!(
-        "SELECT membership, last_request_at, config_version, polling_interval, reported_bundles FROM devices \
+        "SELECT membership, last_request_at, config_version, polling_interval, reported_bundles, health, overdue_at, \
+         reported_config_version FROM devices \
          WHERE org_id = $1 AND id = $2{}",
         tx.dialect().for_update()
     );
@@ -326,7 +333,48 @@ async fn lock_device(tx: &mut Tx, counter: &RequestCounter, report: &HeartbeatRe
         config_version: row.count("config_version")?,
         polling_interval,
         bundles_changed,
+        health: row.parse_if_any("health")?,
+        overdue_at: row.time("overdue_at")?,
+        reported_config_version: row.count("reported_config_version")?,
     })
+}
+
+/// Notes when the device's status is another one than before, and when it took over a configuration.
+async fn note_changes(
+    tx: &mut Tx,
+    counter: &RequestCounter,
+    report: &HeartbeatReport,
+    device: &DeviceState,
+    now: Timestamp,
+) -> Result<()> {
+    if device.membership != Membership::Active {
+        return Ok(());
+    }
+    let (org, id) = (counter.org_id, counter.device_id);
+    let before = DeviceStatus::at(device.membership, device.health, device.overdue_at, now);
+    let kind = match report.reading.status {
+        DeviceHealth::Healthy => EventKind::DeviceOnline,
+        DeviceHealth::Degraded => EventKind::DeviceDegraded,
+        DeviceHealth::Error => EventKind::DeviceError,
+    };
+    if kind.as_str() != format!("device.{before}") {
+        let event = NewEvent::new(kind).device(id).with("before", before.as_str());
+        if before == DeviceStatus::Offline
+            && kind == EventKind::DeviceOnline
+            && site_is_gone(tx, org, id).await?
+        {
+            record_detail(tx, org, &event, now).await?;
+        } else {
+            record_event(tx, org, &event, now).await?;
+        }
+    }
+    if report.config_version != device.reported_config_version
+        && report.config_version == device.config_version
+    {
+        let event = NewEvent::new(EventKind::ConfigApplied).device(id).with("version", report.config_version);
+        record_event(tx, org, &event, now).await?;
+    }
+    Ok(())
 }
 
 async fn write_device(

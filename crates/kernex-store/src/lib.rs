@@ -20,15 +20,19 @@ mod idempotency;
 mod logs;
 mod memberships;
 mod migrations;
+mod offline;
 mod registration_tokens;
 mod selector;
 mod sessions;
 mod sql;
 mod stats;
 mod store;
+mod tags;
 mod targets;
+mod timeline;
 mod users;
 mod version_keys;
+mod webhooks;
 
 pub use audit::{AuditCaller, AuditFilter, AuditRequest, AuditScope, ChainHead, Outcome};
 pub use bundles::{BundleRecord, DeleteBundle, NewBundle};
@@ -46,12 +50,16 @@ pub use history::HistoryRecord;
 pub use idempotency::{Idempotency, Once};
 pub use logs::{LogRecord, NewLogEntry};
 pub use memberships::{MemberRecord, OrganizationOfUser, Standing};
+pub use offline::OfflineFound;
 pub use registration_tokens::{NewRegistrationToken, RegistrationTokenRecord};
 pub use sessions::{NewSession, SessionKey, SessionKind, SessionRecord, SessionUser};
 pub use stats::FleetStats;
 pub use store::{Options, Store};
+pub use tags::{MAX_TAGS, TagChange, TagsChanged};
 pub use targets::{MAX_ATTEMPTS, OutcomeOfResult, TargetFailure, TargetRecord, TargetResult};
+pub use timeline::{TimelineCursor, TimelineRecord};
 pub use users::{AdminChange, NewUser, UserRecord};
+pub use webhooks::{Attempt, DeliveryRecord, DueDelivery, MAX_WEBHOOKS, WebhookRecord, WebhookUpdate};
 
 /// The result of a store call.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -36,6 +36,9 @@ const STEPS: &[Step] = steps![
     40 "selectors" "0040_selectors",
     41 "groups" "0041_groups",
     42 "events" "0042_events",
+    43 "webhooks" "0043_webhooks",
+    44 "timeline" "0044_timeline",
+    45 "offline" "0045_offline",
 ];
 
 /// Brings the schema up to date, or refuses a database that a newer program wrote. Replicas that start together wait for one

@@ -78,7 +78,7 @@ macro_rules! id_values {
         }
     )*};
 }
-id_values!(ApiKeyId DeviceId GroupId BundleId DeploymentId OrganizationId UserId SessionId RegistrationTokenId);
+id_values!(ApiKeyId DeviceId GroupId WebhookId WebhookDeliveryId BundleId DeploymentId OrganizationId UserId SessionId RegistrationTokenId);
 
 /// A statement with its values.
 #[derive(Clone, Debug)]

@@ -1,13 +1,18 @@
 pub(crate) mod approve;
+pub(crate) mod approve_all;
 pub(crate) mod config;
 pub(crate) mod decommission;
+pub(crate) mod decommission_all;
 pub(crate) mod history;
+pub(crate) mod import_tags;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod reject;
 pub(crate) mod rename;
 pub(crate) mod show;
 pub(crate) mod tag;
+pub(crate) mod tag_all;
+pub(crate) mod timeline;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -23,13 +28,18 @@ pub(crate) enum DeviceCommand {
     List(list::List),
     Show(show::Show),
     History(history::History),
+    Timeline(timeline::Timeline),
     Logs(logs::Logs),
     #[command(subcommand)]
     Config(config::ConfigCommand),
     Approve(approve::Approve),
     Reject(reject::Reject),
     Decommission(decommission::Decommission),
+    ApproveAll(approve_all::ApproveAll),
+    DecommissionAll(decommission_all::DecommissionAll),
     Tag(tag::Tag),
+    TagAll(tag_all::TagAll),
+    ImportTags(import_tags::ImportTags),
     Rename(rename::Rename),
 }
 
@@ -39,12 +49,17 @@ impl DeviceCommand {
             Self::List(command) => command.run(context).await,
             Self::Show(command) => command.run(context).await,
             Self::History(command) => command.run(context).await,
+            Self::Timeline(command) => command.run(context).await,
             Self::Logs(command) => command.run(context).await,
             Self::Config(command) => command.run(context).await,
             Self::Approve(command) => command.run(context).await,
             Self::Reject(command) => command.run(context).await,
             Self::Decommission(command) => command.run(context).await,
+            Self::ApproveAll(command) => command.run(context).await,
+            Self::DecommissionAll(command) => command.run(context).await,
             Self::Tag(command) => command.run(context).await,
+            Self::TagAll(command) => command.run(context).await,
+            Self::ImportTags(command) => command.run(context).await,
             Self::Rename(command) => command.run(context).await,
         }
     }

@@ -46,7 +46,7 @@ queries! {
         limit: u32,
         /// Where the page begins: the last page's `next_cursor`.
         cursor: String,
-        /// Part of a name or a type, or the beginning of an id or of a key's fingerprint.
+        /// A selector; a word alone is free text.
         q: String,
         /// `online`, `degraded`, `error`, `offline`, `pending_approval` or `decommissioned`.
         status: String,
@@ -54,6 +54,22 @@ queries! {
         tag: String,
         /// The version that devices run.
         bundle_version: String,
+    }
+
+    /// Which events.
+    EventQuery {
+        /// Rows on the page, at most 200.
+        limit: u32,
+        /// Where the page begins: the last page's `next_cursor`.
+        cursor: String,
+        /// Events after this number, oldest first.
+        after: u64,
+        /// Kinds, separated by commas.
+        kind: String,
+        /// Only about this device.
+        device_id: String,
+        /// Only about this deployment.
+        deployment_id: String,
     }
 
     /// Which log lines.

@@ -26,7 +26,7 @@ pub(super) async fn delete(
     user: CurrentUser,
     PathId(id): PathId<BundleId>,
 ) -> ApiResult<StatusCode> {
-    match state.store().delete_bundle(user.org(), id, state.now()).await? {
+    match state.store().delete_bundle(user.org(), id, user.name(), state.now()).await? {
         DeleteBundle::Deleted => {}
         DeleteBundle::NotFound => return Err(ApiError::not_found("bundle", id)),
         DeleteBundle::NeededByTargets(targets) => {

@@ -87,7 +87,8 @@ async fn change(
 ) -> ApiResult<Json<Device>> {
     let (org, now) = (user.org(), state.now());
     let not_found = || ApiError::not_found("device", id);
-    let before = state.store().change_membership(org, id, from, to, now).await?.ok_or_else(not_found)?;
+    let before =
+        state.store().change_membership(org, id, from, to, user.name(), now).await?.ok_or_else(not_found)?;
     if !from.contains(&before) {
         return Err(ApiError::conflict(format!("the device is {before}; this is not possible from there")));
     }

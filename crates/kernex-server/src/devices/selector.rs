@@ -1,9 +1,10 @@
 //! Selectors in requests: read, and their groups put in.
 
-use kernex_core::{OrganizationId, Selector};
+use kernex_core::{DeviceId, OrganizationId, Selector};
 
 use crate::{
     AppState,
+    auth::CurrentUser,
     error::{ApiError, ApiResult},
 };
 
@@ -26,4 +27,29 @@ pub async fn resolve(
 ) -> ApiResult<Selector> {
     let resolved = state.store().resolve_selector(org, selector).await?;
     resolved.map_err(|unknown| ApiError::invalid(format!("{field}: {unknown}")))
+}
+
+/// The devices at which a user's rights end; `None` for all.
+pub async fn limit_of(state: &AppState, user: &CurrentUser) -> ApiResult<Option<Selector>> {
+    let Some(text) = &user.standing().device_selector else { return Ok(None) };
+    let selector: Selector = text.parse().map_err(ApiError::internal)?;
+    let resolved = state.store().resolve_selector(user.org(), &selector).await?;
+    // A group that is gone leaves nothing that it could mean.
+    Ok(Some(resolved.unwrap_or_else(|_| Selector::from_expr(Selector::EVERYTHING.expr().clone().negated()))))
+}
+
+/// Whether a user's rights reach a device.
+pub async fn reaches(state: &AppState, user: &CurrentUser, device: DeviceId) -> ApiResult<bool> {
+    match limit_of(state, user).await? {
+        Some(limit) => Ok(state.store().selects(user.org(), &limit, device, state.now()).await?),
+        None => Ok(true),
+    }
+}
+
+/// What a selector means of the devices that a user's rights reach.
+pub async fn within_limit(state: &AppState, user: &CurrentUser, selector: Selector) -> ApiResult<Selector> {
+    Ok(match limit_of(state, user).await? {
+        Some(limit) => selector.and(limit),
+        None => selector,
+    })
 }

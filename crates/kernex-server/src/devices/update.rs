@@ -40,7 +40,7 @@ pub(super) async fn update(
     }
     let display_name = display_name.map(|name| Some(name).filter(|name| !name.is_empty()));
     let update = DeviceUpdate { display_name, tags };
-    let record = state.store().update_device(user.org(), id, &update).await?;
+    let record = state.store().update_device(user.org(), id, &update, user.name(), state.now()).await?;
     let record = record.ok_or_else(|| ApiError::not_found("device", id))?;
     Ok(Json(to_api(record, state.now())?))
 }

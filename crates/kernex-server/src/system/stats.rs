@@ -24,6 +24,8 @@ pub(super) async fn stats(State(state): State<AppState>, user: CurrentUser) -> A
         total_devices: online + offline + pending,
         online_devices: online,
         offline_devices: offline,
+        lost_devices: counts.lost_devices,
+        sites_offline: counts.sites_offline,
         pending_devices: pending,
         bundles: counts.bundles,
         active_deployments: active

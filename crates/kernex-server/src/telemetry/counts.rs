@@ -49,6 +49,7 @@ impl Telemetry {
         ("kernex_bundle_upload_bytes_total", "Bytes of bundles that were uploaded and stored"),
         ("kernex_bundle_download_bytes_total", "Bytes of bundles that downloads asked for"),
         ("kernex_attempts_expired_total", "Attempts whose lease ran out"),
+        ("kernex_webhook_attempts_total", "Attempts to tell webhooks of events, by outcome"),
         ("kernex_devices", "Devices by status, over all organisations"),
     ];
 

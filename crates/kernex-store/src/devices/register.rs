@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use kernex_core::{ActorKind, DeviceConfig, DeviceId, Membership, OrganizationId, Timestamp};
+use kernex_core::{ActorKind, DeviceConfig, DeviceId, EventKind, Membership, OrganizationId, Timestamp};
 use serde_json::{Map, Value as Json, json};
 
 use super::write_tags;
 use crate::{
-    AuditCaller, AuditScope, Result, Store,
+    AuditCaller, AuditScope, NewEvent, Result, Store,
     audit::Change,
+    events::record_event,
     registration_tokens::take_use,
     sql::{Query, Row, Run, Tx, built, sql, to_json},
 };
@@ -102,6 +103,8 @@ impl Store {
         let after = json!({"membership": membership, "device_type": new.device_type, "tags": tags,
             "key_fingerprint": new.key_fingerprint});
         tx.note(Change::of(org_id, "device", id).after(after));
+        let event = NewEvent::new(EventKind::DeviceRegistered).device(id);
+        record_event(&mut tx, org_id, &event.with("membership", membership.as_str()), now).await?;
         tx.commit().await?;
         Ok(Some(Registered::Device { id, membership }))
     }
@@ -140,6 +143,8 @@ async fn register_again(tx: &mut Tx, row: &Row, new: &NewDevice, now: Timestamp)
             let change =
                 Change::of(org, "device", id).before(json!({"membership": Membership::PendingApproval}));
             tx.note(change.after(json!({"membership": membership})));
+            let event = NewEvent::new(EventKind::DeviceApproved).device(id).with("by", "registration token");
+            record_event(tx, org, &event, now).await?;
         }
     }
     Ok(Registered::Device { id, membership })

@@ -1,11 +1,13 @@
 //! Lists of devices.
 
 use kernex_core::{DeviceId, EventKind, GroupId, OrganizationId, Timestamp};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{GroupRefusal, lock_group};
 use crate::{
     NewEvent, Result, Store,
+    audit::Change,
     events::record_event,
     sql::{Run, Tx, built, sql},
 };
@@ -31,6 +33,7 @@ impl Store {
         let removed = remove_members(&mut tx, id, remove).await?;
         let added = add_members(&mut tx, org, id, add).await?;
         let event = NewEvent::new(EventKind::GroupUpdated).by(by).with("group", name);
+        tx.note(Change::of(org, "group", id).after(json!({"added": added, "removed": removed})));
         record_event(&mut tx, org, &event.with("added", added).with("removed", removed), now).await?;
         tx.commit().await?;
         Ok(Ok((added, removed)))

@@ -66,7 +66,7 @@ async fn the_same_version_of_another_name_or_organization_is_another_bundle(db: 
     assert_eq!(db.store.list_bundles(ORG, None, None, 10).await.unwrap().1, 2);
     assert_eq!(db.store.list_bundles(other_org(), None, None, 10).await.unwrap().1, 1);
     assert!(db.store.find_bundle(ORG, foreign.id).await.unwrap().is_none());
-    assert_eq!(db.store.delete_bundle(ORG, foreign.id, at(2)).await.unwrap(), DeleteBundle::NotFound);
+    assert_eq!(db.store.delete_bundle(ORG, foreign.id, "ada", at(2)).await.unwrap(), DeleteBundle::NotFound);
     assert!(db.store.find_bundle(other_org(), foreign.id).await.unwrap().is_some());
 }
 
@@ -118,7 +118,7 @@ async fn a_bundle_that_is_needed_or_run_is_not_deleted(db: &Database) {
 
 async fn a_deleted_version_can_be_uploaded_again(db: &Database) {
     let first = bundle(&db.store, ORG, "1.0.0").await;
-    db.store.delete_bundle(ORG, first.id, at(1)).await.unwrap();
+    db.store.delete_bundle(ORG, first.id, "ada", at(1)).await.unwrap();
     let second = bundle(&db.store, ORG, "1.0.0").await;
     let found = db.store.find_bundle_by_version(ORG, &first.name, &first.version).await.unwrap().unwrap();
     assert_eq!(found.id, second.id);
@@ -141,7 +141,7 @@ async fn a_deletion_and_a_deployment_at_once_never_leave_a_target_without_its_bu
             let (store, bundle) = (db.store.clone(), bundle.clone());
             async move {
                 if number % 2 == 0 {
-                    return store.delete_bundle(ORG, bundle.id, at(1)).await.unwrap()
+                    return store.delete_bundle(ORG, bundle.id, "ada", at(1)).await.unwrap()
                         == DeleteBundle::Deleted;
                 }
                 let new = [new_deployment(&bundle, &[id], at(1))];

@@ -87,7 +87,7 @@ impl Walk {
                 let from = [Membership::Active, Membership::PendingApproval];
                 format!(
                     "{device} becomes {to}: {:?}",
-                    store.change_membership(ORG, device, &from, to, now).await
+                    store.change_membership(ORG, device, &from, to, "ada", now).await
                 )
             }
             _ => {

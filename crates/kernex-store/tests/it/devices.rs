@@ -44,7 +44,7 @@ async fn found(db: &Database, filter: &DeviceFilter) -> BTreeSet<DeviceId> {
 async fn named(db: &Database, key: &str, display_name: &str) -> DeviceId {
     let id = waiting_device(&db.store, ORG, key).await;
     let update = DeviceUpdate { display_name: Some(Some(display_name.to_owned())), tags: None };
-    db.store.update_device(ORG, id, &update).await.unwrap().unwrap();
+    db.store.update_device(ORG, id, &update, "ada", at(0)).await.unwrap().unwrap();
     id
 }
 
@@ -127,7 +127,10 @@ async fn status_filters_agree_with_the_status_of_each_device(db: &Database) {
     device(&db.store, ORG, "never seen").await;
     waiting_device(&db.store, ORG, "waiting").await;
     let gone = device(&db.store, ORG, "gone").await;
-    db.store.change_membership(ORG, gone, Membership::ALL, Membership::Decommissioned, at(1)).await.unwrap();
+    db.store
+        .change_membership(ORG, gone, Membership::ALL, Membership::Decommissioned, "ada", at(1))
+        .await
+        .unwrap();
     // Three missed heartbeats of 60 s and 15 s of grace after the last one.
     for (now, online) in [(at(1), 3), (at(1 + 194), 3), (at(1 + 195), 0)] {
         let (everything, _) = db.store.list_devices(ORG, &all(), now).await.unwrap();
@@ -158,7 +161,7 @@ async fn tags_must_all_fit(db: &Database) {
     assert_eq!(find(&[("site", "north"), ("rack", "2")]).await, [two].into());
     assert_eq!(find(&[("site", "North")]).await, BTreeSet::new(), "values are compared exactly");
     let update = DeviceUpdate { display_name: None, tags: Some(tags(&[("rack", "2")])) };
-    db.store.update_device(ORG, one, &update).await.unwrap();
+    db.store.update_device(ORG, one, &update, "ada", at(0)).await.unwrap();
     assert_eq!(find(&[("site", "north")]).await, [two].into(), "labels that were replaced are gone");
     assert_eq!(find(&[("rack", "2")]).await, [one, two].into());
 }
@@ -202,15 +205,15 @@ async fn filters_can_be_combined(db: &Database) {
 async fn an_update_changes_what_it_names_and_keeps_the_rest(db: &Database) {
     let id = named(db, "key", "camera").await;
     let update = DeviceUpdate { display_name: None, tags: Some(tags(&[("site", "north")])) };
-    let record = db.store.update_device(ORG, id, &update).await.unwrap().unwrap();
+    let record = db.store.update_device(ORG, id, &update, "ada", at(0)).await.unwrap().unwrap();
     assert_eq!(record.display_name.as_deref(), Some("camera"));
     assert_eq!(record.tags, tags(&[("site", "north")]));
     let update = DeviceUpdate { display_name: Some(None), tags: None };
-    db.store.update_device(ORG, id, &update).await.unwrap().unwrap();
+    db.store.update_device(ORG, id, &update, "ada", at(0)).await.unwrap().unwrap();
     let record = db.store.find_device(ORG, id).await.unwrap().unwrap();
     assert_eq!((record.display_name, record.tags), (None, tags(&[("site", "north")])));
     let nobody = DeviceId::generate(at(0));
-    assert!(db.store.update_device(ORG, nobody, &update).await.unwrap().is_none());
+    assert!(db.store.update_device(ORG, nobody, &update, "ada", at(0)).await.unwrap().is_none());
 }
 
 async fn updates_at_the_same_time_do_not_lose_each_other(db: &Database) {
@@ -222,7 +225,7 @@ async fn updates_at_the_same_time_do_not_lose_each_other(db: &Database) {
         } else {
             DeviceUpdate { display_name: None, tags: Some(tags(&[("site", "north"), ("rack", "1")])) }
         };
-        async move { store.update_device(ORG, id, &update).await.unwrap().unwrap() }
+        async move { store.update_device(ORG, id, &update, "ada", at(0)).await.unwrap().unwrap() }
     })
     .await;
     let record = db.store.find_device(ORG, id).await.unwrap().unwrap();
@@ -234,7 +237,7 @@ async fn updates_at_the_same_time_do_not_lose_each_other(db: &Database) {
 async fn membership_changes_only_from_where_it_may(db: &Database) {
     let id = waiting_device(&db.store, ORG, "key").await;
     let change = async |from: &[Membership], to| {
-        db.store.change_membership(ORG, id, from, to, at(1)).await.unwrap().unwrap()
+        db.store.change_membership(ORG, id, from, to, "ada", at(1)).await.unwrap().unwrap()
     };
     let waiting = [Membership::PendingApproval];
     assert_eq!(change(&waiting, Membership::Active).await, Membership::PendingApproval);
@@ -245,14 +248,18 @@ async fn membership_changes_only_from_where_it_may(db: &Database) {
         let store = db.store.clone();
         async move {
             let from = [Membership::Active];
-            store.change_membership(ORG, id, &from, Membership::Decommissioned, at(1)).await.unwrap().unwrap()
+            store
+                .change_membership(ORG, id, &from, Membership::Decommissioned, "ada", at(1))
+                .await
+                .unwrap()
+                .unwrap()
         }
     })
     .await;
     let first = outcomes.iter().filter(|before| **before == Membership::Active).count();
     assert_eq!(first, 1, "only one of many at once does it");
     let nobody = DeviceId::generate(at(0));
-    let unknown = db.store.change_membership(ORG, nobody, Membership::ALL, Membership::Active, at(1));
+    let unknown = db.store.change_membership(ORG, nobody, Membership::ALL, Membership::Active, "ada", at(1));
     assert_eq!(unknown.await.unwrap(), None);
 }
 
@@ -264,7 +271,7 @@ async fn a_device_that_leaves_cancels_its_open_targets(db: &Database) {
     beat(&db.store, leaves, &report(), at(3)).await;
     beat(&db.store, leaves, &working_on(both, 1, TargetState::Staging), at(4)).await;
     db.store
-        .change_membership(ORG, leaves, Membership::ALL, Membership::Decommissioned, at(5))
+        .change_membership(ORG, leaves, Membership::ALL, Membership::Decommissioned, "ada", at(5))
         .await
         .unwrap();
     for id in [both, alone] {

@@ -82,7 +82,7 @@ pub(crate) async fn waiting_device(store: &Store, org: OrganizationId, key: &str
 pub(crate) async fn device(store: &Store, org: OrganizationId, key: &str) -> DeviceId {
     let id = waiting_device(store, org, key).await;
     let from = [Membership::PendingApproval];
-    let before = store.change_membership(org, id, &from, Membership::Active, at(0)).await.unwrap();
+    let before = store.change_membership(org, id, &from, Membership::Active, "ada", at(0)).await.unwrap();
     assert_eq!(before, Some(Membership::PendingApproval));
     id
 }

@@ -145,7 +145,7 @@ async fn a_waiting_device_may_send_heartbeats_and_gets_nothing(db: &Database) {
     assert!(outcome.config.is_none() && outcome.order.is_none() && outcome.cancels.is_empty());
     assert_eq!(crate::fleet::deployment(&db.store, deployment).await.pending, 1);
     let from = [Membership::PendingApproval];
-    db.store.change_membership(ORG, id, &from, Membership::Active, at(2)).await.unwrap();
+    db.store.change_membership(ORG, id, &from, Membership::Active, "ada", at(2)).await.unwrap();
     let outcome = beat(&db.store, id, &report, at(3)).await;
     assert_eq!(outcome.order.unwrap().deployment_id, deployment, "what waited for it comes now");
     assert_eq!(outcome.config.unwrap().version, 1);

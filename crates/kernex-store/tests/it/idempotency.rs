@@ -102,7 +102,7 @@ async fn work_that_fails_leaves_no_answer(db: &Database) {
 
 async fn bundle_that_was_deleted(db: &Database) -> NewBundle {
     let deleted = bundle(&db.store, ORG, "0.9.0").await;
-    db.store.delete_bundle(ORG, deleted.id, at(0)).await.unwrap();
+    db.store.delete_bundle(ORG, deleted.id, "ada", at(0)).await.unwrap();
     deleted
 }
 

@@ -75,7 +75,7 @@ async fn a_device_that_is_offline_keeps_its_attempt(db: &Database) {
         "it is back and says nothing of it"
     );
     db.store
-        .change_membership(ORG, ids[0], Membership::ALL, Membership::Decommissioned, at(100_002))
+        .change_membership(ORG, ids[0], Membership::ALL, Membership::Decommissioned, "ada", at(100_002))
         .await
         .unwrap();
     assert_eq!(db.store.expire_attempts(at(200_000), 10).await.unwrap(), 0);
@@ -169,7 +169,7 @@ async fn leases_that_expire_amid_results_and_heartbeats_leave_the_counts_right(d
                 match number {
                     16 | 17 => store.expire_attempts(now, 100).await.map(|_| ()),
                     18 => store
-                        .change_membership(ORG, id, Membership::ALL, Membership::Active, now)
+                        .change_membership(ORG, id, Membership::ALL, Membership::Active, "ada", now)
                         .await
                         .map(|_| ()),
                     19 => store.cancel_deployment(ORG, two, now).await.map(|_| ()),

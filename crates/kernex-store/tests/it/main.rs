@@ -16,6 +16,7 @@ mod heartbeats;
 mod idempotency;
 mod leases;
 mod logs;
+mod offline;
 mod organizations;
 mod outages;
 mod people;

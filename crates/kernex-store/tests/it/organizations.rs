@@ -98,12 +98,13 @@ async fn every_write_from_another_organization_changes_nothing(db: &Database) {
     let bundle = bundle(store, ORG, "1.0.0").await;
     let made = deploy(store, ORG, &bundle, &[id], at(1)).await;
     let update = DeviceUpdate { display_name: Some(Some("mine".to_owned())), tags: Some([].into()) };
-    assert!(store.update_device(foreign, id, &update).await.unwrap().is_none());
-    let gone = store.change_membership(foreign, id, Membership::ALL, Membership::Decommissioned, at(2)).await;
+    assert!(store.update_device(foreign, id, &update, "ada", at(0)).await.unwrap().is_none());
+    let gone =
+        store.change_membership(foreign, id, Membership::ALL, Membership::Decommissioned, "ada", at(2)).await;
     assert_eq!(gone.unwrap(), None);
     let change = |config: &DeviceConfig| Ok::<_, ()>(config.clone());
     assert!(store.change_config(foreign, id, "eve", at(2), change).await.unwrap().is_none());
-    assert_eq!(store.delete_bundle(foreign, bundle.id, at(2)).await.unwrap(), DeleteBundle::NotFound);
+    assert_eq!(store.delete_bundle(foreign, bundle.id, "ada", at(2)).await.unwrap(), DeleteBundle::NotFound);
     assert_eq!(store.cancel_deployment(foreign, made, at(2)).await.unwrap(), None);
     let record = store.find_device(ORG, id).await.unwrap().unwrap();
     assert_eq!(

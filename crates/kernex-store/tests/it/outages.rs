@@ -20,7 +20,7 @@ async fn assert_unavailable(store: &Store, id: kernex_core::DeviceId, with_reads
         ("heartbeat", store.record_heartbeat(&counter(id, at(9)), &report(), LEASE, at(9)).await.err()),
         (
             "membership",
-            store.change_membership(ORG, id, Membership::ALL, Membership::Active, at(1)).await.err(),
+            store.change_membership(ORG, id, Membership::ALL, Membership::Active, "ada", at(1)).await.err(),
         ),
     ];
     if with_reads {

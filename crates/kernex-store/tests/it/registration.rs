@@ -164,7 +164,7 @@ async fn a_token_of_another_organization_does_not_let_a_waiting_device_in(db: &D
 async fn a_decommissioned_device_stays_out_even_with_a_token(db: &Database) {
     let (id, _) = register(&db.store, &new_device("key")).await;
     let from = Membership::ALL;
-    db.store.change_membership(ORG, id, from, Membership::Decommissioned, at(1)).await.unwrap();
+    db.store.change_membership(ORG, id, from, Membership::Decommissioned, "ada", at(1)).await.unwrap();
     token(&db.store, ORG, 2, at(60)).await;
     assert_eq!(register(&db.store, &with_token("key")).await, (id, Membership::Decommissioned));
 }

@@ -64,7 +64,7 @@ async fn a_version_whose_bundle_is_gone_cannot_be_returned_to(db: &Database) {
         ran(db, id, number, ResultStatus::Success, secs).await;
     }
     let second = stored(db, "2.0.0").await;
-    db.store.delete_bundle(ORG, second.id, at(40)).await.unwrap();
+    db.store.delete_bundle(ORG, second.id, "ada", at(40)).await.unwrap();
     let third = stored(db, "3.0.0").await;
     let made = deploy(&db.store, ORG, &third, &[id], at(50)).await;
     let previous = db.store.previous_versions(ORG, made, &name("default"), &version("3.0.0")).await.unwrap();

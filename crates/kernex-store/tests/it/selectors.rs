@@ -69,7 +69,7 @@ async fn random_device(db: &Database, dice: &mut Dice, number: usize) -> DeviceI
     let id = device_of(db.store.register_device(&new, at(registered)).await.unwrap()).0;
     if let Some(display_name) = dice.maybe(&NAMES) {
         let update = DeviceUpdate { display_name: Some(Some(display_name.to_owned())), tags: None };
-        db.store.update_device(ORG, id, &update).await.unwrap();
+        db.store.update_device(ORG, id, &update, "ada", at(0)).await.unwrap();
     }
     let membership = [
         Membership::Active,
@@ -91,7 +91,7 @@ async fn random_device(db: &Database, dice: &mut Dice, number: usize) -> DeviceI
         beat(&db.store, id, &heartbeat, at(50_000 + i64::try_from(dice.roll(8)).unwrap() * 60)).await;
     }
     if membership != Membership::PendingApproval {
-        db.store.change_membership(ORG, id, Membership::ALL, membership, at(60_000)).await.unwrap();
+        db.store.change_membership(ORG, id, Membership::ALL, membership, "ada", at(60_000)).await.unwrap();
     }
     id
 }

@@ -32,9 +32,12 @@ async fn counts_follow_the_fleet(db: &Database) {
     beat(&db.store, online, &report(), at(1)).await;
     let reading = Reading { status: DeviceHealth::Error, ..report().reading };
     beat(&db.store, broken, &HeartbeatReport { reading, ..report() }, at(1)).await;
-    db.store.change_membership(ORG, gone, Membership::ALL, Membership::Decommissioned, at(1)).await.unwrap();
+    db.store
+        .change_membership(ORG, gone, Membership::ALL, Membership::Decommissioned, "ada", at(1))
+        .await
+        .unwrap();
     let (first, deleted) = (bundle(&db.store, ORG, "1.0.0").await, bundle(&db.store, ORG, "2.0.0").await);
-    db.store.delete_bundle(ORG, deleted.id, at(1)).await.unwrap();
+    db.store.delete_bundle(ORG, deleted.id, "ada", at(1)).await.unwrap();
     let made = deploy(&db.store, ORG, &first, &[online], at(2)).await;
     tell(&db.store, online, made, &result(ResultStatus::Success), at(3)).await.unwrap();
     deploy(&db.store, ORG, &first, &[online], at(4)).await;

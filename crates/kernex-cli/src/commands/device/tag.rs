@@ -21,13 +21,15 @@ pub(crate) struct Tag {
     changes: Vec<Change>,
 }
 
+/// A change of one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Change {
+pub(crate) enum Change {
     Set(String, String),
     Remove(String),
 }
 
-fn parse_change(text: &str) -> Result<Change, String> {
+/// Reads `KEY=VALUE` or `KEY-`.
+pub(crate) fn parse_change(text: &str) -> Result<Change, String> {
     match (text.split_once('='), text.strip_suffix('-')) {
         (Some((key, value)), _) if !key.is_empty() => Ok(Change::Set(key.to_owned(), value.to_owned())),
         (None, Some(key)) if !key.is_empty() => Ok(Change::Remove(key.to_owned())),
