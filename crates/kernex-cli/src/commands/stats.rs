@@ -28,6 +28,12 @@ fn render(stats: &system::Stats) -> String {
         let tone = status.parse::<DeviceStatus>().map_or(Tone::Quiet, Tone::from);
         fields.add(&format!("  {status}"), toned(tone, *count));
     }
+    if stats.lost_devices > 0 {
+        fields.add("offline for a day", toned(Tone::from(DeviceStatus::Offline), stats.lost_devices));
+    }
+    if stats.sites_offline > 0 {
+        fields.add("sites offline", toned(Tone::from(DeviceStatus::Error), stats.sites_offline));
+    }
     fields.add("bundles", stats.bundles.to_string());
     fields.add("active deployments", stats.active_deployments.to_string());
     for (status, count) in &stats.deployments_by_status {
@@ -52,6 +58,8 @@ mod tests {
             total_devices: 12,
             online_devices: 10,
             offline_devices: 2,
+            lost_devices: 0,
+            sites_offline: 0,
             pending_devices: 0,
             devices_by_status: [("online".to_owned(), 10), ("offline".to_owned(), 2)].into(),
             bundles: 3,

@@ -70,7 +70,7 @@ async fn a_change_and_its_record_are_one_transaction(db: &Database) {
     let change = |to| {
         let from = [Membership::PendingApproval];
         let store = db.store.clone();
-        async move { store.change_membership(ORG, device, &from, to, at(2)).await.unwrap() }
+        async move { store.change_membership(ORG, device, &from, to, "ada", at(2)).await.unwrap() }
     };
     let request = scope("device.approve", ORG, "ada");
     request.around(change(Membership::Active)).await;
@@ -130,7 +130,7 @@ async fn records_are_found_by_every_filter(db: &Database) {
     let device = fleet::waiting_device(&db.store, ORG, "a").await;
     let rename = |name: &str| DeviceUpdate { display_name: Some(Some(name.to_owned())), tags: None };
     let ada = scope("device.update", ORG, "ada");
-    ada.around(db.store.update_device(ORG, device, &rename("one"))).await.unwrap();
+    ada.around(db.store.update_device(ORG, device, &rename("one"), "ada", at(0))).await.unwrap();
     let bob = scope("user.create", ORG, "bob");
     bob.around(db.store.create_user(ORG, &new_user("carol"), at(2))).await.unwrap();
     let denied = scope("user.delete", ORG, "bob");
@@ -192,7 +192,7 @@ async fn three_records(db: &Database) {
         let device = fleet::waiting_device(&db.store, ORG, name).await;
         let update = DeviceUpdate { display_name: Some(Some(name.to_owned())), tags: None };
         let request = scope("device.update", ORG, "ada");
-        request.around(db.store.update_device(ORG, device, &update)).await.unwrap();
+        request.around(db.store.update_device(ORG, device, &update, "ada", at(0))).await.unwrap();
     }
     assert_eq!(faults(&db.store, ORG).await, []);
 }

@@ -101,7 +101,7 @@ async fn a_bundle_that_is_needed_or_run_is_not_deleted(db: &Database) {
     let (one, two) = (device(&db.store, ORG, "one").await, device(&db.store, ORG, "two").await);
     let bundle = bundle(&db.store, ORG, "1.0.0").await;
     let made = deploy(&db.store, ORG, &bundle, &[one, two], at(1)).await;
-    let delete = async |secs| db.store.delete_bundle(ORG, bundle.id, at(secs)).await.unwrap();
+    let delete = async |secs| db.store.delete_bundle(ORG, bundle.id, "ada", at(secs)).await.unwrap();
     assert_eq!(delete(2).await, DeleteBundle::NeededByTargets(2));
     tell(&db.store, one, made, &result(ResultStatus::Success), at(3)).await.unwrap();
     assert_eq!(delete(4).await, DeleteBundle::NeededByTargets(1));
