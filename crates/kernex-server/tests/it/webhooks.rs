@@ -106,7 +106,8 @@ async fn an_event_is_sent_signed_and_only_if_it_is_wanted(api: &Api) {
     let secret = hook["secret"].as_str().unwrap();
     let shown = api.get(&format!("/webhooks/{}", hook["id"].as_str().unwrap())).await.expect(200).json();
     assert!(shown.get("secret").is_none(), "{shown}");
-    let device = api.device().await; // registers, and is approved
+    let device = api.device().await;
+    device.beat(&api).await.expect(200);
     receiver.wait_for(1).await;
     let newest = wait_for_state(&api, &hook, "delivered", 1).await;
     let (headers, body) = receiver.got.lock().unwrap()[0].clone();
@@ -121,7 +122,7 @@ async fn an_event_is_sent_signed_and_only_if_it_is_wanted(api: &Api) {
     let body = &receiver.bodies()[0];
     assert_eq!((&body["kind"], &body["device_id"]), (&json!("device.registered"), &json!(device.id)));
     assert_eq!(newest["body"], *body);
-    assert_eq!(receiver.bodies().len(), 1, "the approval was not wanted");
+    assert_eq!(receiver.bodies().len(), 1, "that it is online was not wanted");
     let rotated =
         api.post(&format!("/webhooks/{}/rotate-secret", hook["id"].as_str().unwrap()), &json!({})).await;
     assert_ne!(rotated.expect(200).json()["secret"], hook["secret"]);
