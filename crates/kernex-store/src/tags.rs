@@ -11,7 +11,7 @@ use crate::{
     audit::Change,
     events::record_event,
     selector::Conditions,
-    sql::{Query, Row, Run, Tx, built, sql, to_json},
+    sql::{Query, Row, Run, Tx, built, to_json},
     version_keys::key_of,
 };
 
