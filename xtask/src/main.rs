@@ -13,6 +13,7 @@ mod killsweep;
 mod openapi;
 mod packages;
 mod postgres;
+mod schemathesis;
 mod style;
 mod test;
 mod workspace;
@@ -41,6 +42,8 @@ enum Chore {
     Openapi,
     /// Measure the release build and print a table for docs/benchmarks.md
     Bench(bench::Args),
+    /// Send requests made from the OpenAPI document, right and wrong ones, to a running control plane
+    Schemathesis(schemathesis::Args),
     /// Kill the real agent before every system call that writes, and look whether it comes back right
     Killsweep(killsweep::Args),
     /// Kill agents at random moments while deployments pass, and look whether everything converges
@@ -56,6 +59,10 @@ fn main() -> ExitCode {
         Chore::Dist(args) => dist::run(&args),
         Chore::Openapi => openapi::write(),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Schemathesis(args) => {
+            command::run(&mut workspace::cargo(&["build", "--package", "kernex-server"]))
+                .and_then(|()| schemathesis::run(&args))
+        }
         Chore::Chaos(args) => chaos::run(&args),
         Chore::Killsweep(args) => killsweep::kill(&args),
         Chore::Faults(args) => killsweep::fail(&args),

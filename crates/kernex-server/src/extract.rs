@@ -34,7 +34,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     async fn from_request(request: Request, _: &S) -> ApiResult<Self> {
         require_json(request.headers())?;
         let bytes = read_body(request.into_body(), MAX_JSON_BODY_BYTES).await?;
-        Ok(Self { value: parse_json(&bytes)?, bytes })
+        Ok(Self { value: parse_json_object(&bytes)?, bytes })
     }
 }
 
@@ -52,7 +52,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
             return Ok(Self(JsonBody { value: T::default(), bytes }));
         }
         json?;
-        Ok(Self(JsonBody { value: parse_json(&bytes)?, bytes }))
+        Ok(Self(JsonBody { value: parse_json_object(&bytes)?, bytes }))
     }
 }
 
@@ -112,6 +112,15 @@ pub fn decompress(headers: &HeaderMap, body: Bytes, limit: usize) -> ApiResult<B
             "Content-Encoding must be gzip, or absent",
         )),
     }
+}
+
+/// Reads a JSON object; an error names the field. A list is refused: serde would take its values for the fields in their order.
+pub fn parse_json_object<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let detail = "the body is not as expected: it must be an object, not a list";
+        return Err(ApiError::bad_request(ErrorCode::InvalidJson, detail));
+    }
+    parse_json(bytes)
 }
 
 /// Reads JSON; an error names the field.

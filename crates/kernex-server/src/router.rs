@@ -35,6 +35,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub fn router(state: AppState) -> Router {
     let (api, mut document) = api().split_for_parts();
     policy::describe(&mut document);
+    openapi::describe_shared_answers(&mut document);
     let api = api.layer(middleware::from_fn_with_state(state.clone(), auth::check));
     dashboard::routes(api.merge(openapi::routes(document)))
         // Every handler that reads a body has a limit of its own; the framework's would cut uploads off at 2 MB.

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result};
 use super::{components, dashboard, dependencies, hygiene, licences, tally::Tally};
 use crate::{
     command::{run, run_and_watch},
-    openapi, postgres,
+    openapi, postgres, schemathesis,
     workspace::cargo,
 };
 
@@ -30,6 +30,11 @@ pub(super) const STEPS: &[Step] = &[
         name: "tests",
         about: "unit, endpoint, store and end-to-end tests, on SQLite and PostgreSQL",
         run: test,
+    },
+    Step {
+        name: "schemathesis",
+        about: "requests made from the document get answers that it names",
+        run: check_answers,
     },
     Step { name: "docs", about: "the documentation of the code", run: document },
 ];
@@ -56,6 +61,11 @@ fn check_openapi() -> Result<String> {
     build()?;
     openapi::check()?;
     Ok(String::new())
+}
+
+fn check_answers() -> Result<String> {
+    build()?;
+    schemathesis::check()
 }
 
 /// The browser talks to the programs, which hold the built files.

@@ -54,7 +54,10 @@ pub(super) async fn export(
             })?
         }
     };
-    let left = params.limit.take().map_or(MAX_RECORDS, u64::from).min(MAX_RECORDS);
+    let left = params.limit.take().map_or(MAX_RECORDS, u64::from);
+    if !(1..=MAX_RECORDS).contains(&left) {
+        return Err(ApiError::invalid(format!("limit must be between 1 and {MAX_RECORDS}")));
+    }
     let walk = Walk { state, org: user.org(), filter: filter(params)?, format, after, left, begun: false };
     let body = stream::try_unfold(walk, Walk::next);
     let disposition = format!("attachment; filename=\"audit.{}\"", format.extension());

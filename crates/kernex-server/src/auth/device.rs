@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     AppState,
     error::{ApiError, ApiResult},
-    extract::{parse_json, read_body},
+    extract::{parse_json_object, read_body},
 };
 
 /// Largest signature, base64: RSA-8192.
@@ -94,7 +94,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Signed<T> {
 
     async fn from_request(request: Request, state: &AppState) -> ApiResult<Self> {
         let signed = SignedBody::<MAX_DEVICE_BODY_BYTES>::from_request(request, state).await?;
-        Ok(Self { device: signed.device, body: parse_json(&signed.bytes)? })
+        Ok(Self { device: signed.device, body: parse_json_object(&signed.bytes)? })
     }
 }
 

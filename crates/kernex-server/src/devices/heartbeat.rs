@@ -16,7 +16,7 @@ use crate::{
     AppState,
     auth::AnyMember,
     error::{ApiError, ApiResult},
-    extract::{PathId, parse_json},
+    extract::{PathId, parse_json_object},
 };
 
 const MAX_LISTED: usize = 64;
@@ -43,7 +43,7 @@ pub(super) async fn heartbeat(
 ) -> ApiResult<Json<HeartbeatResponse>> {
     let (device, bytes) = AnyMember::from_request(request, &state, MAX_DEVICE_BODY_BYTES).await?;
     device.require_own(id)?;
-    let report = report(parse_json(&bytes)?)?;
+    let report = report(parse_json_object(&bytes)?)?;
     let now = state.now();
     let outcome = state.store().record_heartbeat(&device.counter, &report, lease_terms(&state), now).await?;
     state.telemetry().count_heartbeat(now);

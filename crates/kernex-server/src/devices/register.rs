@@ -18,7 +18,7 @@ use crate::{
     AppState,
     auth::{is_refused, verify_registration},
     error::{ApiError, ApiResult},
-    extract::{parse_json, read_body},
+    extract::{parse_json_object, read_body},
     secrets::sha256_hex,
 };
 
@@ -42,7 +42,7 @@ pub(super) async fn register(
 ) -> ApiResult<(StatusCode, Json<RegisteredDevice>)> {
     let (parts, body) = request.into_parts();
     let bytes = read_body(body, MAX_DEVICE_BODY_BYTES).await?;
-    let request: RegisterDeviceRequest = parse_json(&bytes)?;
+    let request: RegisterDeviceRequest = parse_json_object(&bytes)?;
     let key = PublicKey::from_pem(&request.public_key, request.signature_algorithm)
         .map_err(|error| ApiError::invalid(error.to_string()))?;
     if is_refused(&state, &key) {

@@ -87,6 +87,13 @@ async fn what_is_no_json_is_refused(api: &Api) {
         let answer = device.send(api, "POST", &device.heartbeat_path(), body).await;
         answer.refused(400, "invalid_json", &["the body is not"]);
     }
+    for list in ["[null, null]", " [\"admin\", \"password\"]", "[]"] {
+        for path in ["/auth/login", "/deployments", "/registration-tokens"] {
+            api.send_text("POST", path, list).await.refused(400, "invalid_json", &["an object, not a list"]);
+        }
+        let answer = device.send(api, "POST", &device.heartbeat_path(), list).await;
+        answer.refused(400, "invalid_json", &["an object, not a list"]);
+    }
     let twice = [heartbeat().to_string(), heartbeat().to_string()].concat();
     device.send(api, "POST", &device.heartbeat_path(), twice).await.refused(
         400,
