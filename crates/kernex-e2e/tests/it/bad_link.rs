@@ -16,6 +16,8 @@ use kernex_testkit::{
 use kernex_tracer::{Act, Orders};
 use serde_json::json;
 
+use crate::chaos::answered;
+
 /// For what a debug build does on a busy machine; what counts is the number of heartbeats.
 const DEADLINE: Duration = Duration::from_secs(180);
 /// The promise.
@@ -154,7 +156,7 @@ impl Place {
             AgentProcess::start_with(&proxy.url, &data_dir, AgentOptions { token, arguments, orders });
         let query = DeviceQuery { tag: Some(tag), ..DeviceQuery::default() };
         let online = wait_for("the device to come online", DEADLINE, async || {
-            let devices = self.admin.list_devices(&query).await.unwrap().devices;
+            let devices = answered(async || self.admin.list_devices(&query).await).await.devices;
             devices.into_iter().find(|device| device.status == DeviceStatus::Online)
         });
         let id = online.await.device_id;
@@ -176,7 +178,7 @@ impl Device<'_> {
             target_devices: vec![self.id.to_string()],
             ..CreateDeploymentRequest::default()
         };
-        self.admin.create_deployment(&request).await.unwrap().deployment_id
+        answered(async || self.admin.create_deployment(&request).await).await.deployment_id
     }
 
     async fn runs(&self, version: &str) {
@@ -185,7 +187,7 @@ impl Device<'_> {
     }
 
     async fn is_done(&self, deployment: DeploymentId) -> bool {
-        let status = self.admin.get_deployment(deployment).await.unwrap().deployment.status;
+        let status = answered(async || self.admin.get_deployment(deployment).await).await.deployment.status;
         assert!(
             status == DeploymentStatus::Success || !status.is_final(),
             "the deployment ended as {status}\n{}",
@@ -201,7 +203,7 @@ impl Device<'_> {
 
     /// One line of history for the deployment, and one run of each version's script.
     async fn was_told_and_did_once(&self, deployment: DeploymentId, versions: &[&str]) {
-        let history = self.admin.bundle_history(self.id, None).await.unwrap();
+        let history = answered(async || self.admin.bundle_history(self.id, None).await).await;
         let lines = history.iter().filter(|line| line.deployment_id == deployment).count();
         assert_eq!((lines, history.len()), (1, versions.len()), "{history:?}");
         let ran = fs::read_to_string(self.agent.data_dir().join("bundles/linked/data/ran")).unwrap();

@@ -111,7 +111,7 @@ fn bundle(version: &str) -> TestBundle {
 }
 
 /// Asks until there is an answer: a control plane that is too busy says so, and nothing was changed.
-async fn answered<T>(ask: impl AsyncFn() -> Result<T, Error>) -> T {
+pub(crate) async fn answered<T>(ask: impl AsyncFn() -> Result<T, Error>) -> T {
     let end = Instant::now() + DEADLINE;
     loop {
         match ask().await {
