@@ -66,13 +66,13 @@ async fn a_device_that_falls_silent_is_told_of_once_and_again_when_it_returns(db
 async fn a_day_of_silence_makes_a_device_lost(db: &Database) {
     look(db, at(0)).await;
     let id = device_at(db, "one", None).await;
-    beat(&db.store, id, &report(), at(0)).await;
+    beat(&db.store, id, &report(), at(1)).await;
     let day = 24 * 3_600;
-    assert_eq!(look(db, at(195 + day - 1)).await.lost, 0);
-    assert_eq!(db.store.fleet_stats(ORG, at(195 + day - 1)).await.unwrap().lost_devices, 0);
-    assert_eq!(look(db, at(195 + day)).await.lost, 1);
-    assert_eq!(look(db, at(195 + day + 1)).await.lost, 0);
-    assert_eq!(db.store.fleet_stats(ORG, at(195 + day)).await.unwrap().lost_devices, 1);
+    assert_eq!(look(db, at(196 + day - 1)).await.lost, 0);
+    assert_eq!(db.store.fleet_stats(ORG, at(196 + day - 1)).await.unwrap().lost_devices, 0);
+    assert_eq!(look(db, at(196 + day)).await.lost, 1);
+    assert_eq!(look(db, at(196 + day + 1)).await.lost, 0);
+    assert_eq!(db.store.fleet_stats(ORG, at(196 + day)).await.unwrap().lost_devices, 1);
     assert_eq!(kinds(db, Some(id)).await.last(), Some(&EventKind::DeviceLost));
 }
 
@@ -88,7 +88,7 @@ async fn a_site_that_is_gone_is_one_event_and_its_return_another(db: &Database) 
     }
     // Heartbeats are spread over a minute, as they are in life; one of Paris's goes on.
     for (number, id) in (0..).zip(berlin.iter().chain(&paris)) {
-        beat(&db.store, *id, &report(), at(number * 3)).await;
+        beat(&db.store, *id, &report(), at(1 + number * 3)).await;
     }
     for id in &paris[2..] {
         beat(&db.store, *id, &report(), at(200)).await;
