@@ -123,6 +123,16 @@ pub fn parse_json_object<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     parse_json(bytes)
 }
 
+/// What is wrong with a body may name every word of a long list.
+const MAX_DETAIL_CHARS: usize = 500;
+
+fn cut(detail: String) -> String {
+    match detail.char_indices().nth(MAX_DETAIL_CHARS) {
+        Some((at, _)) => format!("{}…", &detail[..at]),
+        None => detail,
+    }
+}
+
 /// Reads JSON; an error names the field.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
@@ -136,7 +146,7 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
             (true, "." | "?") => format!("the body is not as expected: {cause}"),
             (true, path) => format!("the body is not as expected: {path}: {cause}"),
         };
-        ApiError::bad_request(ErrorCode::InvalidJson, detail)
+        ApiError::bad_request(ErrorCode::InvalidJson, cut(detail))
     })?;
     deserializer.end().map_err(|error| {
         ApiError::bad_request(ErrorCode::InvalidJson, format!("the body is not valid JSON: {error}"))

@@ -150,10 +150,12 @@ impl Store {
     pub async fn delete_webhook(&self, org: OrganizationId, id: WebhookId) -> Result<bool> {
         let mut tx = self.begin().await?;
         let query = sql("DELETE FROM webhooks WHERE org_id = $1 AND id = $2").bind(org).bind(id);
-        let deleted = tx.execute(query).await?;
+        if tx.execute(query).await? == 0 {
+            return Ok(false);
+        }
         tx.note(Change::of(org, "webhook", id));
         tx.commit().await?;
-        Ok(deleted == 1)
+        Ok(true)
     }
 }
 

@@ -5,6 +5,7 @@ use kernex_core::{EventKind, OrganizationId, Timestamp, WebhookDeliveryId, Webho
 use super::{WebhookRecord, webhook};
 use crate::{
     EventFilter, EventRecord, NewEvent, Result, Store,
+    audit::Change,
     events::record_event,
     sql::{Row, Run, Tx, built, sql},
 };
@@ -209,9 +210,12 @@ impl Store {
         let mut tx = self.begin().await?;
         let query = sql("UPDATE webhook_deliveries SET state = 'pending', attempts = 0, due_at = $4 \
              WHERE org_id = $1 AND webhook_id = $2 AND id = $3");
-        let changed = tx.execute(query.bind(org).bind(webhook).bind(id).bind(now)).await?;
+        if tx.execute(query.bind(org).bind(webhook).bind(id).bind(now)).await? == 0 {
+            return Ok(false);
+        }
+        tx.note(Change::of(org, "webhook", webhook));
         tx.commit().await?;
-        Ok(changed == 1)
+        Ok(true)
     }
 
     /// Removes the oldest deliveries that were made before a point in time, a bounded number at a time; how many.
