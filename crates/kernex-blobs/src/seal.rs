@@ -40,7 +40,9 @@ impl Shape {
         let chunks = body.div_ceil((CHUNK_BYTES + TAG_BYTES) as u64);
         let plain_bytes = body.checked_sub(chunks * TAG_BYTES as u64).ok_or_else(damaged)?;
         let last = body - chunks.saturating_sub(1) * (CHUNK_BYTES + TAG_BYTES) as u64;
-        if chunks == 0 || last < TAG_BYTES as u64 || u32::try_from(chunks).is_err() {
+        // Only a blob without bytes has an empty chunk; a reader would never open another one, and not see what was cut off.
+        let least = if chunks == 1 { TAG_BYTES } else { TAG_BYTES + 1 };
+        if chunks == 0 || last < least as u64 || u32::try_from(chunks).is_err() {
             return Err(damaged());
         }
         Ok(Self { chunks, plain_bytes })
@@ -121,9 +123,9 @@ mod tests {
         check(head + 16, Some((1, 0)));
         check(head + 17, Some((1, 1)));
         check(head + full, Some((1, CHUNK_BYTES as u64)));
-        check(head + full + 16, Some((2, CHUNK_BYTES as u64)));
+        check(head + full + 17, Some((2, CHUNK_BYTES as u64 + 1)));
         check(head + 2 * full + 20, Some((3, 2 * CHUNK_BYTES as u64 + 4)));
-        for damaged in [0, 8, head, head + 15, head + full + 15] {
+        for damaged in [0, 8, head, head + 15, head + full + 15, head + full + 16] {
             check(damaged, None);
         }
     }

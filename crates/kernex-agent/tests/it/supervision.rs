@@ -18,11 +18,11 @@ use crate::{
 
 /// Runs until a file appears, then ends with an error; with a health check that it passes at once.
 const SERVE: &str = r#"#!/bin/sh
+trap 'echo reloaded >> $KERNEX_DATA_DIR/reloads' HUP
 echo $$ >> $KERNEX_DATA_DIR/pids
 echo $$ > $KERNEX_DATA_DIR/pid
 echo "serving $KERNEX_VERSION"
 echo "careful" >&2
-trap 'echo reloaded >> $KERNEX_DATA_DIR/reloads' HUP
 while [ ! -e $KERNEX_DATA_DIR/crash-$KERNEX_VERSION ]; do sleep 0.05; done
 echo cannot go on
 exit 7
