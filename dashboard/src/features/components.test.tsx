@@ -97,6 +97,8 @@ test("many devices offline at once are a storm, one is not", () => {
     active_deployments: 0,
     deployments_by_status: {},
     heartbeats_per_second: 0,
+    lost_devices: 0,
+    sites_offline: 0,
   });
   expect(fleetConcerns(stats(0))).toEqual([]);
   expect(fleetConcerns(stats(1))[0]?.text).toBe("1 device is offline");
