@@ -17,6 +17,10 @@ impl Link {
     pub(super) async fn send_results(&mut self) -> Result<(), Error> {
         for report in self.waiting() {
             if self.acknowledged.contains(&(report.seq, report.attempt)) {
+                // The state has let go of it and the disk has not: it is taken out once more.
+                if self.context.snapshot.borrow().reports.iter().all(|kept| kept.seq != report.seq) {
+                    self.tell(Event::Acknowledged { seq: report.seq });
+                }
                 continue;
             }
             let request = request(self.device_id, &report);
