@@ -130,7 +130,7 @@ async fn wrong_types_and_unknown_fields_are_named(api: &Api) {
         ("POST", "/auth/login", json!({"username": "a"}), "password"),
         ("POST", "/auth/login", json!({"username": 1, "password": "x"}), "username"),
         ("POST", "/auth/login", json!({"username": "a", "password": "b", "remember": true}), "remember"),
-        ("POST", "/auth/login", json!([]), "invalid length"),
+        ("POST", "/auth/login", json!([]), "not a list"),
         ("POST", "/auth/register", json!({"username": "a", "password": "b", "role": "root"}), "role"),
         ("POST", "/deployments", json!({"target_devices": "all"}), "target_devices"),
         ("POST", "/deployments", json!({"target_devices": [7]}), "target_devices[0]"),
