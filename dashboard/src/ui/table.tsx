@@ -1,14 +1,14 @@
 import type { ReactNode, TdHTMLAttributes, ThHTMLAttributes } from "react";
 import { cx } from "@/ui/classes";
 
-/** A table in a box that scrolls sideways on narrow screens. */
+/** A table in a box that scrolls sideways on narrow screens; positioned, so that what only screen readers see stays inside. */
 export function Table({ label, children }: { label: string; children: ReactNode }) {
   return (
     <section
       aria-label={label}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard
       tabIndex={0}
-      className="overflow-x-auto"
+      className="relative overflow-x-auto"
     >
       <table className="w-full border-collapse text-left">{children}</table>
     </section>

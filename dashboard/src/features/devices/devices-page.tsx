@@ -71,7 +71,7 @@ export function DevicesPage() {
           </Empty>
         )}
         {data !== undefined && data.devices.length > 0 && (
-          <div className={isPlaceholderData || problem !== undefined ? "opacity-60 transition-opacity" : ""}>
+          <div className={isPlaceholderData || problem !== undefined ? "cursor-progress" : ""}>
             <DeviceTable
               devices={data.devices}
               shown={shown}
