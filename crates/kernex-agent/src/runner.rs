@@ -278,11 +278,10 @@ impl Runner {
     }
 
     /// Tells workloads that asked for it of the new configuration, which they can read by now.
+    /// Beside the runner: whoever holds the supervisor may be stopping a workload, and that takes its time.
     fn reload_workloads(&self) {
-        // One that is being stopped at the moment reads its configuration when it starts.
-        if let Ok(supervisor) = self.context.supervisor.try_lock() {
-            supervisor.reload();
-        }
+        let context = self.context.clone();
+        tokio::spawn(async move { context.supervisor.lock().await.reload() });
     }
 
     fn apply_config(&self) {
