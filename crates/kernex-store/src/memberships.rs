@@ -92,10 +92,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<AdminChange> {
         let mut tx = self.begin().await?;
-        if tx.fetch_optional(sql("SELECT id FROM users WHERE id = $1").bind(user)).await?.is_none() {
+        // The organisation is held before the user, as by whoever removes the user: what is read stays true until the end.
+        let others_administer = others_administer(&mut tx, org, user).await?;
+        let hold = format!("SELECT id FROM users WHERE id = $1{}", tx.dialect().for_update());
+        if tx.fetch_optional(built(hold).bind(user)).await?.is_none() {
             return Ok(AdminChange::NotFound);
         }
-        if role != Role::Admin && !others_administer(&mut tx, org, user).await? {
+        if role != Role::Admin && !others_administer {
             return Ok(AdminChange::LastAdmin);
         }
         let query =
