@@ -129,9 +129,19 @@ pub(crate) async fn deploy(
     now: Timestamp,
 ) -> DeploymentId {
     let new = new_deployment(bundle, devices, now);
-    let made = store.create_deployments(org, std::slice::from_ref(&new), now, None, || (201, String::new()));
-    assert_eq!(made.await.unwrap(), Once::Done(true));
-    new.id
+    for _ in 0..20 {
+        let made =
+            store.create_deployments(org, std::slice::from_ref(&new), now, None, || (201, String::new()));
+        match made.await {
+            // PostgreSQL ended it to break a deadlock; nothing was done, and a client that is told 503 asks again.
+            Err(kernex_store::Error::Unavailable(_)) => {}
+            made => {
+                assert_eq!(made.unwrap(), Once::Done(true));
+                return new.id;
+            }
+        }
+    }
+    panic!("the database did not take a deployment twenty times");
 }
 
 pub(crate) fn counter(device_id: DeviceId, now: Timestamp) -> RequestCounter {
